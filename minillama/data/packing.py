@@ -1,0 +1,109 @@
+"""Documents of token ids cut into rows that a model trains on.
+
+    documents   [B a b c E] [B d e E] [B f g h i E]
+    stream      B a b c E B | d e E B f g | h i E ...      no token lost, rows begin anywhere
+    aligned     B a b c E B | B d e E B f | B f g h i E    every row begins where a document begins
+
+`stream` is what LLaMA does. `aligned` loses the tail of the document that a row's end cuts, and in
+return no row opens in the middle of something the model has not seen: then the loss on it has an
+exact floor (see the page on the floor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+IGNORE_INDEX = -100
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows in a fixed order per epoch, so that batch `i` is a pure function of `i`.
+
+    Parameters
+    ----------
+    tokens : int64 array, shape (R, T)
+        Inputs.
+    targets : int64 array, shape (R, T)
+        The token that follows each input; -100 where there is none.
+    seed : int
+        Of the shuffling; each epoch has an order of its own.
+
+    Examples
+    --------
+    >>> rows = stream([[1, 2, 3, 4, 5, 6, 7]], seq_len=3)
+    >>> rows.tokens.tolist(), rows.targets.tolist()
+    ([[1, 2, 3], [4, 5, 6]], [[2, 3, 4], [5, 6, 7]])
+    """
+
+    tokens: Int64[np.ndarray, "R T"]
+    targets: Int64[np.ndarray, "R T"]
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def batch(self, index: int, batch_size: int) -> tuple[Int64[np.ndarray, "B T"], Int64[np.ndarray, "B T"]]:
+        """Return batch number `index` (from 0) as (tokens, targets); epochs follow one another without end.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows than one batch needs.
+        """
+        per_epoch = len(self) // batch_size
+        if per_epoch == 0:
+            raise ValueError(f"{len(self)} rows cannot fill a batch of {batch_size}: more text or smaller batches")
+        epoch, place = divmod(index, per_epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self))
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        return self.tokens[chosen], self.targets[chosen]
+
+
+def stream(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> Rows:
+    """Join all documents and cut the result every `seq_len` tokens.
+
+    Raises
+    ------
+    ValueError
+        If there are not enough tokens for one row.
+    """
+    joined = np.fromiter((token for document in documents for token in document), dtype=np.int64)
+    n_rows = (len(joined) - 1) // seq_len
+    if n_rows < 1:
+        raise ValueError(f"{len(joined)} tokens do not fill a row of {seq_len} + 1: more text or a smaller seq_len")
+    cut = joined[: n_rows * seq_len + 1]
+    return Rows(cut[:-1].reshape(n_rows, seq_len), cut[1:].reshape(n_rows, seq_len), seed)
+
+
+def aligned(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> Rows:
+    """Fill rows with whole documents from their first token on; the last one of a row may be cut.
+
+    Rows that run out of documents are filled up with targets of -100.
+
+    Examples
+    --------
+    >>> aligned([[1, 2, 3], [4, 5, 6], [7, 8]], seq_len=4).tokens.tolist()
+    [[1, 2, 3, 4], [7, 8, 0, 0]]
+    """
+    filled: list[list[int]] = []
+    row: list[int] = []
+    for document in documents:
+        row.extend(document)
+        if len(row) > seq_len:
+            filled.append(row[: seq_len + 1])
+            row = []
+    if row:
+        filled.append(row)
+    if not filled:
+        raise ValueError("no documents to pack: the list is empty")
+    table = np.full((len(filled), seq_len + 1), IGNORE_INDEX, dtype=np.int64)
+    for r, tokens in enumerate(filled):
+        table[r, : len(tokens)] = tokens
+    targets = table[:, 1:].copy()
+    tokens = np.where(table[:, :-1] == IGNORE_INDEX, 0, table[:, :-1])
+    return Rows(tokens, targets, seed)

@@ -1,0 +1,147 @@
+"""LLaMA as one PyTorch module: embedding, blocks, final norm, output head.
+
+One class for LLaMA 1, 2 and 3: grouped queries, tied or untied head, scaled rotary positions,
+query/key norms and a sliding window are choices of `LlamaConfig`. Left out: mixtures of experts
+and the other templates' own changes, which raise a clear error here.
+
+References
+----------
+Touvron et al. 2023, arXiv 2302.13971, section 2; Llama 2, arXiv 2307.09288, section 2.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from ..config import LlamaConfig
+from ..kernels import ops
+from .cache import KVCache
+from .layers import Block, RMSNorm
+from .rope import rope_table
+
+
+class Llama(nn.Module):
+    """A decoder-only transformer of the LLaMA family.
+
+    Parameters
+    ----------
+    cfg : LlamaConfig
+
+    Examples
+    --------
+    >>> model = Llama(LlamaConfig(vocab_size=300, dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=64))
+    >>> model(torch.zeros(1, 5, dtype=torch.int64)).shape
+    torch.Size([1, 5, 300])
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, cfg: LlamaConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
+        self.layers = nn.ModuleList(Block(cfg) for _ in range(cfg.n_layers))
+        self.norm = RMSNorm(cfg.dim, cfg.norm_eps)
+        self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+        if cfg.tie_embeddings:
+            self.output.weight = self.tok_embeddings.weight
+        cos, sin = rope_table(cfg)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.init_weights()
+
+    @torch.no_grad()
+    def init_weights(self, generator: torch.Generator | None = None) -> None:
+        """Draw all weights anew: normal with standard deviation 1/sqrt(fan-in), norms at one.
+
+        The two matrices of a block that write to the residual stream are divided by
+        ``sqrt(2 n_layers)``, so that the stream's variance does not grow with depth (Radford et
+        al. 2019, GPT-2, section 2.3). The papers on LLaMA do not say how its weights began.
+        """
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 1:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+                continue
+            std = self.cfg.dim**-0.5 if name.startswith("tok_") else parameter.shape[1] ** -0.5
+            if name.endswith(("wo.weight", "w_down.weight")):
+                std /= (2 * self.cfg.n_layers) ** 0.5
+            parameter.normal_(0.0, std, generator=generator)
+
+    def forward(self, tokens: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T V"]:
+        """Return the logits of the token that follows each position.
+
+        Parameters
+        ----------
+        tokens : int64 tensor, shape (B, T)
+            Token ids. With a cache, only the new ones.
+        cache : KVCache, optional
+            Continue from it; it is extended by these T positions.
+
+        Returns
+        -------
+        Tensor, shape (B, T, vocab_size)
+
+        Raises
+        ------
+        ValueError
+            If the positions go beyond `max_seq_len` or the cache's capacity.
+        """
+        return self.output(self.hidden(tokens, cache))
+
+    def hidden(self, tokens: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
+        """Return the normalised last residual stream, which the output head reads."""
+        start = 0 if cache is None else cache.length
+        end = start + tokens.shape[1]
+        if end > self.cfg.max_seq_len:
+            raise ValueError(f"{end} positions, but max_seq_len is {self.cfg.max_seq_len}: shorten the input")
+        cos, sin = self.cos[start:end], self.sin[start:end]
+        mask = self._mask(start, end)
+        x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
+        for index, block in enumerate(self.layers):
+            x = block(x, cos, sin, mask, cache, index)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def _mask(self, start: int, end: int) -> Bool[Tensor, "T S"] | None:
+        """Return which of S = end keys each of T = end - start queries may see; None: plain causal.
+
+            start 2, end 5:   keys 0 1 2 3 4
+                    query 2        x x x . .
+                    query 3        x x x x .
+                    query 4        x x x x x
+        """
+        window = self.cfg.sliding_window
+        if start == 0 and (window is None or window >= end):
+            return None
+        query = torch.arange(start, end, device=self.cos.device)[:, None]
+        key = torch.arange(end, device=self.cos.device)[None, :]
+        seen = key <= query
+        return seen if window is None else seen & (key > query - window)
+
+    def loss(self, tokens: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+        """Return the mean cross-entropy in nats per target.
+
+        Parameters
+        ----------
+        tokens, targets : int64 tensors, shape (B, T)
+            ``targets[b, t]`` is the token that should follow ``tokens[b, t]``; -100 is ignored.
+
+        Returns
+        -------
+        Tensor, shape ()
+
+        Examples
+        --------
+        >>> model = Llama(LlamaConfig(vocab_size=300, dim=32, n_layers=2, n_heads=4, n_kv_heads=2))
+        >>> tokens = torch.tensor([[1, 2, 3, 4]])
+        >>> bool(model.loss(tokens[:, :-1], tokens[:, 1:]) > 0)
+        True
+        """
+        if tokens.shape != targets.shape:
+            raise ValueError(f"tokens have shape {tuple(tokens.shape)}, targets {tuple(targets.shape)}")
+        logits = self(tokens)
+        return ops.cross_entropy(logits.flatten(0, 1), targets.flatten())
