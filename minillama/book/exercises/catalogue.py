@@ -1,0 +1,258 @@
+"""The exercises on disk: where they are, what each one says, how its checks and solution are loaded.
+
+An exercise is a folder `exercises/CC_N_slug/` of four files; exercises/README.md describes them. Reading the
+catalogue runs nothing but `ast`: `checks.py` and `solution.py` are imported only when asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .holes import Function, Hole
+
+DIFFICULTIES = ("easy", "medium", "hard")
+WORK = "work.py"  # the reader's copy of task.py, ignored by git
+_FOLDER = re.compile(r"(\d\d)_(\d+)_([a-z0-9_]+)")
+_FACTS = re.compile(r"Exercise (\d\d\.\d+) · (\d\d_[a-z0-9_]+) · (\w+) · (\d+) minutes( · build)?")
+_HINT = re.compile(r"^## Hint (\d)\s*$", re.MULTILINE)
+
+
+class ExerciseError(ValueError):
+    """An exercise's folder does not follow the format, or there are no exercises here."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function or class of task.py: its name, its signature as written, its docstring."""
+
+    name: str
+    signature: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise, as its files describe it.
+
+    Parameters
+    ----------
+    folder : Path
+    id : str
+        "05.1": chapter and number.
+    title : str
+    chapter : str
+        The chapter's slug with its number, "05_rmsnorm_and_pre_norm".
+    difficulty : str
+        One of "easy", "medium", "hard".
+    minutes : int
+        What it takes a reader who has read the chapter.
+    build : bool
+        Whether it is a part's "build": an hour or two, a thing to keep.
+    text : str
+        The task in Markdown.
+    tasks : tuple of Task
+        What is to be written, in order.
+    hints : tuple of str
+        Three, in Markdown, from a nudge to nearly all.
+    """
+
+    folder: Path
+    id: str
+    title: str
+    chapter: str
+    difficulty: str
+    minutes: int
+    build: bool
+    text: str
+    tasks: tuple[Task, ...]
+    hints: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        """The folder's name, "05_1_rms_norm": also the name of the exercise's page."""
+        return self.folder.name
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Chapter and number, to sort by."""
+        chapter, number = self.id.split(".")
+        return int(chapter), int(number)
+
+    @property
+    def task_path(self) -> Path:
+        """The blank."""
+        return self.folder / "task.py"
+
+    @property
+    def work_path(self) -> Path:
+        """The reader's copy, which need not exist."""
+        return self.folder / WORK
+
+    def holes(self) -> list[Hole]:
+        """Return the checks, one `Hole` for each of `tasks`, in the same order."""
+        module = _import(self.folder / "checks.py")
+        found = {hole.name: hole for hole in vars(module).values() if isinstance(hole, Hole)}
+        names = [task.name for task in self.tasks]
+        if sorted(found) != sorted(names):
+            raise ExerciseError(
+                f"{self.folder.name}: task.py asks for {names}, checks.py checks {sorted(found)}"
+            )
+        return [found[name] for name in names]
+
+    def solution_module(self, hole: Hole) -> ModuleType:
+        """Return the module that holds the hole's solution: solution.py, or one of the package."""
+        if hole.solution is None:
+            return _import(self.folder / "solution.py")
+        return importlib.import_module(hole.solution.partition(":")[0])
+
+    def solution(self, hole: Hole) -> Function:
+        """Return the hole's right answer."""
+        name = hole.name if hole.solution is None else hole.solution.partition(":")[2]
+        function: Function = getattr(self.solution_module(hole), name)
+        return function
+
+    def solution_source(self) -> str:
+        """Return the right answer as text: solution.py, or the package's own functions."""
+        path = self.folder / "solution.py"
+        parts = [path.read_text(encoding="utf-8")] if path.exists() else []
+        for hole in self.holes():
+            if hole.solution is not None:
+                module, _, name = hole.solution.partition(":")
+                source = inspect.getsource(self.solution(hole))
+                parts.append(f"# {name} of {module}: the package has it\n{source}")
+        return "\n\n".join(parts)
+
+
+def exercises_root() -> Path:
+    """Return the folder `exercises/` of this checkout: around the working directory, else beside the package.
+
+    Raises
+    ------
+    ExerciseError
+        Outside a checkout: the exercises are not part of the installed package.
+    """
+    here = Path.cwd()
+    beside_package = Path(__file__).resolve().parents[3]
+    for root in (here, *here.parents, beside_package):
+        if any((root / "exercises").glob("01_1_*/task.py")):
+            return root / "exercises"
+    raise ExerciseError(
+        "no exercises here: they live in the repository, so clone it and run this inside the clone"
+    )
+
+
+def all_exercises(root: Path | None = None) -> list[Exercise]:
+    """Return every exercise, in the book's order.
+
+    Examples
+    --------
+    >>> all_exercises()[0].id
+    '01.1'
+    """
+    folders = (root or exercises_root()).iterdir()
+    found = [
+        read_exercise(folder) for folder in folders if _FOLDER.fullmatch(folder.name) and folder.is_dir()
+    ]
+    return sorted(found, key=lambda exercise: exercise.order)
+
+
+def find_exercise(id: str, root: Path | None = None) -> Exercise:
+    """Return the exercise "05.1"; the forms "5.1", "05_1" and the folder's name are understood too.
+
+    Raises
+    ------
+    ExerciseError
+        Naming the nearest id.
+    """
+    exercises = all_exercises(root)
+    asked = id.strip().rstrip("/").rpartition("/")[2]
+    parts = re.fullmatch(r"(\d{1,2})[._](\d+)", asked)
+    wanted = f"{int(parts[1]):02d}.{int(parts[2])}" if parts else asked
+    for exercise in exercises:
+        if wanted in (exercise.id, exercise.slug):
+            return exercise
+    names = [name for exercise in exercises for name in (exercise.id, exercise.slug)]
+    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.0)[0]
+    raise ExerciseError(
+        f"there is no exercise {id!r}: did you mean {near}? `minillama exercise list` shows them all"
+    )
+
+
+def read_exercise(folder: Path) -> Exercise:
+    """Return the exercise in `folder`.
+
+    Raises
+    ------
+    ExerciseError
+        If a file is missing or does not follow the format; the text says which and how it should look.
+    """
+    name = _FOLDER.fullmatch(folder.name)
+    if not name:
+        raise ExerciseError(f"{folder.name}: expected a name such as 05_1_rms_norm")
+    tree = ast.parse(_text(folder / "task.py"))
+    title, facts, text = [*(ast.get_docstring(tree) or "").split("\n\n", 2), "", "", ""][:3]
+    said = _FACTS.fullmatch(facts)
+    if not said:
+        raise ExerciseError(
+            f"{folder.name}/task.py: the docstring's second paragraph is {facts!r}, expected such as"
+            " 'Exercise 05.1 · 05_rmsnorm_and_pre_norm · easy · 10 minutes'"
+        )
+    id, chapter, difficulty, minutes, build = said.groups()
+    if (id, chapter[:2]) != (f"{name[1]}.{name[2]}", name[1]) or difficulty not in DIFFICULTIES:
+        raise ExerciseError(
+            f"{folder.name}/task.py: {facts!r} must carry the folder's number and one of {DIFFICULTIES}"
+        )
+    hints = _HINT.split(_text(folder / "hints.md"))
+    if hints[1::2] != ["1", "2", "3"]:
+        raise ExerciseError(
+            f"{folder.name}/hints.md: expected the headings '## Hint 1', '## Hint 2', '## Hint 3'"
+        )
+    return Exercise(
+        folder=folder,
+        id=id,
+        title=title.rstrip("."),
+        chapter=chapter,
+        difficulty=difficulty,
+        minutes=int(minutes),
+        build=build is not None,
+        text=text,
+        tasks=tuple(_tasks(tree)),
+        hints=tuple(hint.strip() for hint in hints[2::2]),
+    )
+
+
+def _tasks(tree: ast.Module) -> list[Task]:
+    """Return the public functions and classes of a blank."""
+    tasks = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            bare: Any = type(node)(**{**vars(node), "body": [ast.Pass()]})
+            signature = ast.unparse(bare).removesuffix("\n    pass")
+            tasks.append(Task(node.name, signature, ast.get_docstring(node) or ""))
+    return tasks
+
+
+def _text(path: Path) -> str:
+    """Return a file's text, or say that it is missing."""
+    if not path.exists():
+        raise ExerciseError(f"{path.parent.name}: {path.name} is missing")
+    return path.read_text(encoding="utf-8")
+
+
+def _import(path: Path) -> ModuleType:
+    """Import a file of an exercise's folder under a name of its own."""
+    spec = importlib.util.spec_from_file_location(f"minillama_exercise_{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
