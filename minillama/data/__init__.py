@@ -1,0 +1,1 @@
+"""Data: the story world, corpora, and rows of tokens to train on."""

@@ -1,0 +1,255 @@
+"""One story program, run by three narrators.
+
+A story is a Python function `tell(t)`. It is written once, and what `t` is decides what happens:
+
+    t.say("{who} saw {what:a}.", "{who} viu {what:um}.", who=mia, what=ANIMALS)
+
+    Sampler    draws `what` from ANIMALS,           writes the sentence,   adds -log p
+    Parser     reads the sentence in a given text,  finds `what` in it,    adds -log p
+    Replayer   takes `what` from a list,            writes the sentence    (in any language)
+
+All three return `what` to the program, so the program goes on in the same way. What it does next depends
+on nothing but the choices so far, and every choice is spoken at once from a prefix-free set: hence a text
+has one derivation at most, and no story begins with another whole story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from minillama.data.stories.templates import Template, template, ways
+from minillama.data.stories.words import Choice, Word
+
+Alternative = tuple[float, str, str, str]
+
+
+class StoryError(ValueError):
+    """A text that is not a story of this world.
+
+    Attributes
+    ----------
+    position : int
+        Index of the first character at which no story goes on like this.
+    expected : tuple of str
+        What a story may say there.
+    found : str
+        What the text says there.
+    """
+
+    def __init__(self, position: int, expected: Iterable[str], found: str) -> None:
+        self.position = position
+        self.expected = tuple(expected)
+        self.found = found
+        shown = " or ".join(repr(text) if text else "the end of the story" for text in self.expected[:4])
+        more = f" (or {len(self.expected) - 4} others)" if len(self.expected) > 4 else ""
+        says = repr(found) if found else "the end of the text"
+        super().__init__(f"not a story: at character {position} expected {shown}{more}, found {says}")
+
+
+class Chosen(NamedTuple):
+    """One choice of a derivation: its name, the option taken, and the probability of that option."""
+
+    name: str
+    option: str
+    p: float
+
+
+class Narrator(Protocol):
+    """What a story program may ask of `t`."""
+
+    def say(self, en: str, pt: str, **slots: Word | Choice) -> Any:
+        """Say a sentence, and return the word of each slot given as a choice (one word, or a tuple)."""
+
+    def ways(self, name: str, *alternatives: Alternative, **slots: Word | Choice) -> Any:
+        """Say one of several sentences (weight, key, en, pt), and return its key (then the fresh words)."""
+
+
+Program = Callable[[Any], None]
+
+
+class Writer:
+    """What Sampler and Replayer share: settle every choice, then write the sentence."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.nats = 0.0
+        self._written: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """What was written so far."""
+        return "".join(self._written)[1:]
+
+    def settle(self, choice: Choice) -> int:
+        """Return the index of the option to take."""
+        raise NotImplementedError
+
+    def say(self, en: str, pt: str, **slots: Any) -> Any:
+        """See `Narrator`."""
+        sentence = template(en, pt)
+        fresh = []
+        for name, value in slots.items():
+            if value.__class__ is Choice:
+                i = self.settle(value)
+                self.nats += value.nats[i]
+                slots[name] = word = value.words[i]
+                fresh.append(word)
+        self._written.append(sentence.render(self.language, slots))
+        return fresh[0] if len(fresh) == 1 else tuple(fresh)
+
+    def ways(self, name: str, *alternatives: Alternative, **slots: Any) -> Any:
+        """See `Narrator`."""
+        fork = ways(name, alternatives)
+        way = self.settle(fork.choice)
+        self.nats += fork.choice.nats[way]
+        sentence = fork.templates[way]
+        fresh: list[Word | None] = []
+        for slot, value in slots.items():
+            if value.__class__ is Choice:
+                word = None
+                if slot in sentence.slots:
+                    i = self.settle(value)
+                    self.nats += value.nats[i]
+                    slots[slot] = word = value.words[i]
+                fresh.append(word)
+        self._written.append(sentence.render(self.language, slots))
+        return (fork.keys[way], *fresh) if fresh else fork.keys[way]
+
+
+class Sampler(Writer):
+    """Draws every choice; `random` returns floats in [0, 1)."""
+
+    def __init__(self, random: Callable[[], float], language: str) -> None:
+        super().__init__(language)
+        self._random = random
+
+    def settle(self, choice: Choice) -> int:
+        """Draw an option."""
+        return choice.draw(self._random())
+
+
+class Replayer(Writer):
+    """Takes the choices from a derivation, and so writes the same story in any language."""
+
+    def __init__(self, choices: Iterable[Chosen], language: str) -> None:
+        super().__init__(language)
+        self._choices: Iterator[Chosen] = iter(choices)
+
+    def settle(self, choice: Choice) -> int:
+        """Take the next recorded option."""
+        chosen = next(self._choices)
+        assert chosen.name == choice.name, f"replaying {choice.name}, but {chosen.name} was recorded"
+        return choice.index[chosen.option]
+
+
+class Parser:
+    """Reads a given text.
+
+    Attributes
+    ----------
+    choices : list of Chosen
+        In the order in which the program makes them, which does not depend on the language.
+    marks : list of (start, end, skill, nats)
+        Literals and slots one after the other; a head of `ways` lies on top, with the skill "way".
+    """
+
+    def __init__(self, text: str, language: str) -> None:
+        self.language = language
+        self.nats = 0.0
+        self.choices: list[Chosen] = []
+        self.marks: list[tuple[int, int, str, float]] = []
+        self._text = " " + text  # as every sentence begins with the space before it
+        self._at = 0
+
+    def say(self, en: str, pt: str, **slots: Any) -> Any:
+        """See `Narrator`."""
+        return self._read(template(en, pt), slots)
+
+    def ways(self, name: str, *alternatives: Alternative, **slots: Any) -> Any:
+        """See `Narrator`."""
+        fork = ways(name, alternatives)
+        heads = tuple([sentence.head(self.language, slots) for sentence in fork.templates])
+        readings = fork.reading(self.language, heads)
+        way = next((i for i, head in enumerate(heads) if self._text.startswith(head, self._at)), -1)
+        if way < 0:
+            raise self._error(heads)
+        nats = fork.choice.nats[way]
+        self.nats += nats
+        self.choices.append(Chosen(name, fork.keys[way], fork.choice.p[way]))
+        if nats:
+            start, end = readings[way]
+            self.marks.append((self._at + start, self._at + end, "way", nats))
+        fresh = [slot for slot, value in slots.items() if value.__class__ is Choice]
+        self._read(fork.templates[way], slots)
+        if not fresh:
+            return fork.keys[way]
+        return (fork.keys[way], *(None if slots[s].__class__ is Choice else slots[s] for s in fresh))
+
+    def finish(self) -> None:
+        """Assert that the text ends where the story does.
+
+        Raises
+        ------
+        StoryError
+            If the text goes on.
+        """
+        if self._at != len(self._text):
+            raise StoryError(self._at - 1, ("",), self._text[self._at : self._at + 24])
+
+    def _read(self, sentence: Template, slots: dict[str, Any]) -> Any:
+        """Match one sentence, put the words found into `slots`, record the choices in canonical order."""
+        text, at = self._text, self._at
+        found: dict[str, Chosen] = {}
+        for literal, skill, slot, form, agree in sentence.parts[self.language]:
+            nats = 0.0
+            if slot:
+                if agree:
+                    form = slots[agree].gender
+                word = slots[slot]
+                if word.__class__ is Choice:
+                    pattern, index = word.spoken(self.language, form)
+                    match = pattern.match(text, at)
+                    if match is None:
+                        self._at = at
+                        raise self._error(index)
+                    literal = match.group()
+                    i = index[literal]
+                    nats = word.nats[i]
+                    if nats:
+                        skill = "choice"
+                    self.nats += nats
+                    slots[slot] = word.words[i]
+                    found[slot] = Chosen(word.name, word.words[i].key, word.p[i])
+                else:
+                    literal = word.forms[self.language][form]
+            if not text.startswith(literal, at):
+                self._at = at
+                raise self._error([literal])
+            end = at + len(literal)
+            self.marks.append((at, end, skill, nats))
+            at = end
+        self._at = at
+        if not found:
+            return ()
+        in_order = [slot for slot in slots if slot in found]
+        self.choices.extend([found[slot] for slot in in_order])
+        return slots[in_order[0]] if len(in_order) == 1 else tuple([slots[slot] for slot in in_order])
+
+    def _error(self, expected: Iterable[str]) -> StoryError:
+        """Say where the text leaves the way: at the first character that no expected text shares."""
+        expected = list(expected)
+        rest = self._text[self._at :]
+        agreed = max(_shared(text, rest) for text in expected)
+        tails = [text[agreed:] for text in expected if _shared(text, rest) == agreed]
+        return StoryError(max(self._at + agreed - 1, 0), tails, rest[agreed : agreed + 24])
+
+
+def _shared(text: str, rest: str) -> int:
+    """Return the length of the common prefix."""
+    n = 0
+    for a, b in zip(text, rest, strict=False):
+        if a != b:
+            break
+        n += 1
+    return n
