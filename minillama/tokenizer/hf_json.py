@@ -1,0 +1,304 @@
+"""Reading and writing ``tokenizer.json``, the format of Hugging Face's ``tokenizers`` library.
+
+Read here: byte-level BPE with any row of splitting patterns. Left out, and refused by name: other
+models (Unigram, WordPiece), normalisers, dropout.
+
+The format has no place for "this token begins a text". Where ``tokenizer_config.json`` lies beside
+the file, its ``bos_token`` and ``eos_token`` say so; otherwise the post-processor does, which puts the
+special tokens around a text; otherwise well-known names. We write a post-processor that gives
+``bos A`` for one text and ``bos A eos B`` for a pair.
+
+Source: the structure as written by ``tokenizers`` 0.23 (``Tokenizer.to_str``).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from minillama.tokenizer.alphabet import from_letters, to_letters
+from minillama.tokenizer.bpe import Pair
+from minillama.tokenizer.byte_level import ByteLevelBPE
+from minillama.tokenizer.errors import TokenizerError
+from minillama.tokenizer.pretokenize import PATTERNS, PreTokenizer
+from minillama.tokenizer.tokenizer import BEGIN, END, Tokenizer
+
+BOS_NAMES = (BEGIN, "<|begin_of_text|>", "<s>", "<bos>")
+EOS_NAMES = (END, "<|end_of_text|>", "</s>", "<eos>", "<|endoftext|>")
+
+
+def read(data: bytes, config: bytes | None = None) -> Tokenizer:
+    """Build a tokenizer from the contents of a ``tokenizer.json``.
+
+    Parameters
+    ----------
+    data
+        The file.
+    config
+        The ``tokenizer_config.json`` beside it, if there is one.
+
+    Returns
+    -------
+    Tokenizer
+        Encodes as the ``tokenizers`` library does, except that special tokens are not recognised in text.
+
+    Raises
+    ------
+    TokenizerError
+        If the file is broken or wants what is left out here.
+
+    Examples
+    --------
+    >>> text = write(Tokenizer.train(["to be"], vocab_size=260))
+    >>> read(text.encode())
+    Tokenizer(ByteLevelBPE, vocab_size=260, bos_id=258, eos_id=259)
+    """
+    root = parse_json(data)
+    model = _field(root, "model", dict)
+    kind = model.get("type", "BPE")
+    if kind != "BPE":
+        raise TokenizerError(f"model.type is {kind!r}; expected 'BPE'")
+    for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+        if model.get(key):
+            raise TokenizerError(f"model.{key} is {model[key]!r}; expected none, this is not supported")
+    vocab = _field(model, "vocab", dict, "model.")
+    added = [_added_token(entry, i) for i, entry in enumerate(_field(root, "added_tokens", list))]
+    names = _by_id(vocab, added)
+    specials = {content: token_id for token_id, content, _ in added}
+    always = [content for _, content, special in added if not special]
+    bos, eos = _ends(root, None if config is None else parse_json(config), specials)
+    if root.get("normalizer") is not None:
+        raise TokenizerError("normalizer is set; expected null, none is supported with byte-level BPE")
+    tokens = [b"" if name in specials else _from_letters(name) for name in names]
+    merges = _merges(_field(model, "merges", list, "model."), vocab)
+    cut = PreTokenizer(_patterns(root.get("pre_tokenizer")))
+    return Tokenizer(
+        ByteLevelBPE(tokens, merges, cut, bool(model.get("ignore_merges"))), specials, bos, eos, always
+    )
+
+
+def parse_json(data: bytes) -> dict[str, Any]:
+    """Parse a JSON object in which no key stands twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise TokenizerError(f"the key {twice!r} stands twice in one object; expected it once")
+        return table
+
+    try:
+        root = json.loads(data, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise TokenizerError(
+            f"is not JSON: {error.msg} at offset {error.pos} (line {error.lineno})"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise TokenizerError(f"is not UTF-8 at offset {error.start}; expected JSON in UTF-8") from None
+    except RecursionError:
+        raise TokenizerError("is nested too deeply; expected a tokenizer's JSON") from None
+    if not isinstance(root, dict):
+        raise TokenizerError(f"holds a {type(root).__name__}; expected a JSON object")
+    return root
+
+
+def _field(table: Mapping[str, Any], key: str, kind: type, where: str = "") -> Any:
+    """Return ``table[key]`` if it is there and of its kind."""
+    value = table.get(key)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        found = "missing" if key not in table else f"a {type(value).__name__}"
+        raise TokenizerError(f"{where}{key} is {found}; expected a {kind.__name__}")
+    return value
+
+
+def _added_token(entry: Any, i: int) -> tuple[int, str, bool]:
+    """Id, text and "is special" of an added token."""
+    where = f"added_tokens[{i}]"
+    if not isinstance(entry, dict):
+        raise TokenizerError(f"{where} is a {type(entry).__name__}; expected an object")
+    special = entry.get("special", False) is True
+    strips = [key for key in ("single_word", "lstrip", "rstrip") if entry.get(key)]
+    if strips and not special:
+        raise TokenizerError(f"{where}.{strips[0]} is set; expected false, this is not supported")
+    content = _field(entry, "content", str, where + ".")
+    if not content:
+        raise TokenizerError(f"{where}.content is empty; expected the token's text")
+    return _field(entry, "id", int, where + "."), content, special
+
+
+def _by_id(vocab: Mapping[str, Any], added: Iterable[tuple[int, str, bool]]) -> list[str]:
+    """Names of all tokens by id, which must run from 0 without a hole."""
+    name_of: dict[int, str] = {}
+    for name, token_id in [*vocab.items(), *((name, token_id) for token_id, name, _ in added)]:
+        if not isinstance(token_id, int) or isinstance(token_id, bool):
+            raise TokenizerError(f"the id of {name!r} is {token_id!r}; expected an integer")
+        if name_of.setdefault(token_id, name) != name:
+            raise TokenizerError(
+                f"id {token_id} belongs to {name_of[token_id]!r} and {name!r}; expected one token"
+            )
+        if vocab.get(name, token_id) != token_id:
+            raise TokenizerError(f"{name!r} has the ids {vocab[name]} and {token_id}; expected one")
+    hole = next((i for i in range(len(name_of)) if i not in name_of), None)
+    if hole is not None:
+        raise TokenizerError(
+            f"no token has id {hole}, though there are {len(name_of)}; expected ids without holes"
+        )
+    return [name_of[i] for i in range(len(name_of))]
+
+
+def _from_letters(name: str) -> bytes:
+    """Bytes of a token written in letters."""
+    try:
+        return from_letters(name)
+    except KeyError as error:
+        raise TokenizerError(
+            f"token {name!r} has the character {error}; expected the letters of byte-level BPE"
+        ) from None
+
+
+def _merges(entries: list[Any], vocab: Mapping[str, int]) -> list[Pair]:
+    """Pairs of ids from merges written "a b" or ["a", "b"]."""
+    merges = []
+    for i, entry in enumerate(entries):
+        parts = entry.split(" ") if isinstance(entry, str) else entry
+        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
+            raise TokenizerError(f"model.merges[{i}] is {entry!r:.60}; expected two tokens")
+        for part in parts:
+            if part not in vocab:
+                raise TokenizerError(f"model.merges[{i}] has {part!r}, which is not in model.vocab")
+        merges.append((vocab[parts[0]], vocab[parts[1]]))
+    return merges
+
+
+def _patterns(step: Any, where: str = "pre_tokenizer") -> list[str]:
+    """Row of splitting patterns; the last step must turn text into bytes."""
+    steps = step.get("pretokenizers") if isinstance(step, dict) and step.get("type") == "Sequence" else [step]
+    if not isinstance(steps, list) or not all(isinstance(one, dict) for one in steps) or not steps:
+        raise TokenizerError(f"{where} is {step!r:.60}; expected splitting steps, the last of type ByteLevel")
+    *splits, last = steps
+    if last.get("type") != "ByteLevel" or last.get("add_prefix_space"):
+        raise TokenizerError(
+            f"{where} ends with type {last.get('type')!r}, add_prefix_space {last.get('add_prefix_space')!r};"
+            " expected 'ByteLevel' and false"
+        )
+    return [_split_pattern(split, where) for split in splits] + (
+        list(PATTERNS["gpt2"]) if last.get("use_regex", True) else []
+    )
+
+
+def _split_pattern(split: Mapping[str, Any], where: str) -> str:
+    """Regular expression of one splitting step."""
+    if split.get("type") == "Digits":
+        return r"\p{N}" if split.get("individual_digits") else r"\p{N}+"
+    pattern = split.get("pattern")
+    regex = pattern.get("Regex") if isinstance(pattern, dict) else None
+    plain = split.get("behavior") == "Isolated" and not split.get("invert")
+    if split.get("type") != "Split" or not isinstance(regex, str) or not plain:
+        raise TokenizerError(
+            f"{where} has the step {dict(split)!r:.120}; expected 'Digits', or 'Split' by a Regex, Isolated"
+        )
+    return regex
+
+
+def _ends(
+    root: Mapping[str, Any], config: Mapping[str, Any] | None, specials: Mapping[str, int]
+) -> tuple[str | None, str | None]:
+    """Names of the tokens that begin and end a text."""
+    if config is not None and ("bos_token" in config or "eos_token" in config):
+        named = [config.get(key) for key in ("bos_token", "eos_token")]
+        bos, eos = (name.get("content") if isinstance(name, dict) else name for name in named)
+        for key, name in (("bos_token", bos), ("eos_token", eos)):
+            if name is not None and name not in specials:
+                raise TokenizerError(
+                    f"tokenizer_config.json names {name!r} as {key}, which is no added token"
+                )
+        return bos, eos
+    bos, eos = _around_text(root.get("post_processor"))
+    bos = bos if bos in specials else next((name for name in BOS_NAMES if name in specials), None)
+    eos = eos if eos in specials else next((name for name in EOS_NAMES if name in specials), None)
+    return bos, eos
+
+
+def _around_text(processor: Any) -> tuple[str | None, str | None]:
+    """Find the special tokens that a template puts before and after its first text."""
+    try:
+        if processor["type"] == "Sequence":
+            processor = next(p for p in processor["processors"] if p["type"] == "TemplateProcessing")
+        row = [next(iter(item.values()))["id"] for item in processor["pair"]]
+        before, after = row[: row.index("A")], row[row.index("A") + 1 : row.index("B")]
+    except (TypeError, KeyError, ValueError, AttributeError, StopIteration):
+        return None, None
+    bos = str(before[0]) if before else None
+    return bos, str(after[0]) if after and after[0] != bos else None
+
+
+def write(tokenizer: Tokenizer) -> str:
+    """Write a tokenizer as the text of a ``tokenizer.json``.
+
+    Examples
+    --------
+    >>> root = json.loads(write(Tokenizer.train(["to be"], vocab_size=260)))
+    >>> root["model"]["merges"]
+    [['b', 'e'], ['t', 'o']]
+    """
+    model = tokenizer.model
+    if not isinstance(model, ByteLevelBPE):
+        raise ValueError(f"cannot write a {type(model).__name__} as tokenizer.json; expected byte-level BPE")
+    letters = [to_letters(token) for token in model.tokens]
+    splits = [
+        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+        for pattern in model.pretokenizer.patterns
+    ]
+    to_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    root = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [_added_entry(tokenizer, name) for name in tokenizer.special_tokens],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*splits, to_bytes]},
+        "post_processor": _template(tokenizer),
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": model.whole_words,
+            "vocab": {name: i for i, name in enumerate(letters) if name},
+            "merges": [[letters[left], letters[right]] for left, right in model.merges or []],
+        },
+    }
+    return json.dumps(root, ensure_ascii=False, indent=1) + "\n"
+
+
+def _added_entry(tokenizer: Tokenizer, name: str) -> dict[str, Any]:
+    """Describe a special token as the format does."""
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    special = name not in tokenizer.always_special
+    return {"id": tokenizer.special_tokens[name], "content": name, **flags, "special": special}
+
+
+def _template(tokenizer: Tokenizer) -> dict[str, Any] | None:
+    """Give the post-processor that puts the special tokens around a text."""
+    bos, eos = (
+        [name for name, i in tokenizer.special_tokens.items() if i == wanted]
+        for wanted in (tokenizer.bos_id, tokenizer.eos_id)
+    )
+
+    def row(*names: str) -> list[dict[str, Any]]:
+        kind = {"A": "Sequence", "B": "Sequence"}
+        return [{kind.get(name, "SpecialToken"): {"id": name, "type_id": 0}} for name in names]
+
+    return {
+        "type": "TemplateProcessing",
+        "single": row(*bos, "A"),
+        "pair": row(*bos, "A", *eos, "B"),
+        "special_tokens": {
+            name: {"id": name, "ids": [tokenizer.special_tokens[name]], "tokens": [name]}
+            for name in [*bos, *eos]
+        },
+    }

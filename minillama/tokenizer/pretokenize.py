@@ -1,0 +1,111 @@
+"""Cutting text into words, before any merge: no token ever crosses such a cut.
+
+Without it, frequent neighbours such as "of the" would become one token, and "dog", "dog." and
+"dog!" three unrelated ones. A pattern says where to cut. Every character of the text ends up in
+exactly one word, so joining the words gives the text back.
+
+Sources: the GPT-2 pattern is in OpenAI's ``gpt-2/src/encoder.py``; LLaMA 3's (GPT-4's, in essence) and
+LLaMA 4's are in Meta's ``llama-models`` 0.3.0, ``llama3/tokenizer.py`` and ``llama4/tokenizer.py``;
+SmolLM2 cuts out single digits first and then uses GPT-2's.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import regex
+
+from minillama.tokenizer.errors import TokenizerError
+
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"  # endings of English contractions, in either case
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+"  # a word, with the one space or sign before it
+    r"|\p{N}{1,3}"  # one to three digits
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"  # punctuation
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"  # line ends; spaces, of which the last goes with the next word
+)
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_ENDING = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_LLAMA4 = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_ENDING}"  # cuts camelCase, keeps the ending
+    rf"|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_ENDING}"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+PATTERNS: dict[str, tuple[str, ...]] = {
+    "llama3": (_LLAMA3,),
+    "llama4": (_LLAMA4,),
+    "gpt2": (_GPT2,),
+    "smollm": (r"\p{N}", _GPT2),
+}
+"""The named patterns: each a row of regular expressions, applied one after another."""
+
+
+class PreTokenizer:
+    r"""Cuts text where a row of regular expressions matches.
+
+    Each expression isolates its matches: a piece is cut into the matches and the stretches between
+    them; the next expression then cuts these pieces further.
+
+    Parameters
+    ----------
+    patterns
+        Regular expressions in the syntax of the ``regex`` package, or a name of ``PATTERNS``.
+
+    Raises
+    ------
+    TokenizerError
+        If a name is unknown or an expression is not a valid one.
+
+    Examples
+    --------
+    >>> PreTokenizer("llama3").split("Tom's 12345 cats,  asleep!")
+    ['Tom', "'s", ' ', '123', '45', ' cats', ',', ' ', ' asleep', '!']
+    >>> PreTokenizer([r"\d"]).split("route 66b")
+    ['route ', '6', '6', 'b']
+    """
+
+    def __init__(self, patterns: str | Sequence[str] = "llama3") -> None:
+        if isinstance(patterns, str):
+            if patterns not in PATTERNS:
+                raise TokenizerError(f"unknown pattern {patterns!r}; expected one of {', '.join(PATTERNS)}")
+            patterns = PATTERNS[patterns]
+        self.patterns = tuple(patterns)
+        try:
+            self._compiled = [regex.compile(pattern) for pattern in self.patterns]
+        except (regex.error, TypeError, OverflowError, RecursionError) as error:
+            raise TokenizerError(f"the pre-tokeniser's pattern is not a valid expression: {error}") from None
+
+    def split(self, text: str) -> list[str]:
+        """Cut ``text`` into words; joined again they are ``text``.
+
+        Examples
+        --------
+        >>> PreTokenizer("gpt2").split("to be or")
+        ['to', ' be', ' or']
+        """
+        words = [text] if text else []
+        for pattern in self._compiled:
+            words = [piece for word in words for piece in _isolate(pattern, word)]
+        return words
+
+
+def _isolate(pattern: "regex.Pattern[str]", text: str) -> list[str]:
+    """Cut ``text`` into the matches of ``pattern`` and what lies between them."""
+    if not pattern.groups:
+        matches = pattern.findall(text)
+        if sum(map(len, matches)) == len(text):  # the matches cover the text: nothing lies between
+            return [match for match in matches if match]
+    return list(_isolate_with_gaps(pattern, text))
+
+
+def _isolate_with_gaps(pattern: "regex.Pattern[str]", text: str) -> Iterator[str]:
+    """Do the same for a pattern that leaves gaps."""
+    end = 0
+    for match in pattern.finditer(text):
+        if match.start() > end:
+            yield text[end : match.start()]
+        if match.group():
+            yield match.group()
+        end = match.end()
+    if end < len(text):
+        yield text[end:]
