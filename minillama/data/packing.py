@@ -1,12 +1,12 @@
 """Documents of token ids cut into rows that a model trains on.
 
     documents   [B a b c E] [B d e E] [B f g h i E]
-    stream      B a b c E B | d e E B f g | h i E ...      no token lost, rows begin anywhere
-    aligned     B a b c E B | B d e E B f | B f g h i E    every row begins where a document begins
+    stream       B a b c E B | d e E B f g | h i E ...      no token lost, rows begin anywhere
+    one_per_row  B a b c E . | B d e E . . | B f g h i E    each document alone, padded at the end
 
-`stream` is what LLaMA does. `aligned` loses the tail of the document that a row's end cuts, and in
-return no row opens in the middle of something the model has not seen: then the loss on it has an
-exact floor (see the page on the floor).
+`stream` is what LLaMA does. `one_per_row` pays for the padding, and in return no row opens in the
+middle of something the model has not seen, and nothing else stands before it: then the loss on it
+has an exact floor (see the page on the floor).
 """
 
 from __future__ import annotations
@@ -80,30 +80,28 @@ def stream(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> R
     return Rows(cut[:-1].reshape(n_rows, seq_len), cut[1:].reshape(n_rows, seq_len), seed)
 
 
-def aligned(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> Rows:
-    """Fill rows with whole documents from their first token on; the last one of a row may be cut.
+def one_per_row(documents: Sequence[Sequence[int]], seed: int = 0) -> Rows:
+    """Give each document a row of its own, as long as the longest; the rest has targets of -100.
 
-    Rows that run out of documents are filled up with targets of -100.
+    Raises
+    ------
+    ValueError
+        If there are no documents, or one has fewer than two tokens.
 
     Examples
     --------
-    >>> aligned([[1, 2, 3], [4, 5, 6], [7, 8]], seq_len=4).tokens.tolist()
-    [[1, 2, 3, 4], [7, 8, 0, 0]]
+    >>> rows = one_per_row([[1, 2, 3, 4], [5, 6]])
+    >>> rows.tokens.tolist(), rows.targets.tolist()
+    ([[1, 2, 3], [5, 0, 0]], [[2, 3, 4], [6, -100, -100]])
     """
-    filled: list[list[int]] = []
-    row: list[int] = []
-    for document in documents:
-        row.extend(document)
-        if len(row) > seq_len:
-            filled.append(row[: seq_len + 1])
-            row = []
-    if row:
-        filled.append(row)
-    if not filled:
+    if not documents:
         raise ValueError("no documents to pack: the list is empty")
-    table = np.full((len(filled), seq_len + 1), IGNORE_INDEX, dtype=np.int64)
-    for r, tokens in enumerate(filled):
-        table[r, : len(tokens)] = tokens
-    targets = table[:, 1:].copy()
-    tokens = np.where(table[:, :-1] == IGNORE_INDEX, 0, table[:, :-1])
+    if min(map(len, documents)) < 2:
+        raise ValueError("a document has fewer than two tokens: nothing in it can be predicted")
+    shape = (len(documents), max(map(len, documents)) - 1)
+    tokens = np.zeros(shape, dtype=np.int64)
+    targets = np.full(shape, IGNORE_INDEX, dtype=np.int64)
+    for row, document in enumerate(documents):
+        tokens[row, : len(document) - 1] = document[:-1]
+        targets[row, : len(document) - 1] = document[1:]
     return Rows(tokens, targets, seed)
