@@ -13,5 +13,17 @@ On the command line: `minillama exercise list|start|check|watch|hint|solution|re
 
 from .catalogue import Exercise, ExerciseError, Task, all_exercises, find_exercise
 from .holes import Hole, Raises
+from .notebook import check, hint, show
 
-__all__ = ["Exercise", "ExerciseError", "Hole", "Raises", "Task", "all_exercises", "find_exercise"]
+__all__ = [
+    "Exercise",
+    "ExerciseError",
+    "Hole",
+    "Raises",
+    "Task",
+    "all_exercises",
+    "check",
+    "find_exercise",
+    "hint",
+    "show",
+]

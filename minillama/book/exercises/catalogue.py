@@ -9,19 +9,20 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-import importlib.util
 import inspect
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .holes import Function, Hole
+from .loading import load_file
 
 DIFFICULTIES = ("easy", "medium", "hard")
 WORK = "work.py"  # the reader's copy of task.py, ignored by git
-_FOLDER = re.compile(r"(\d\d)_(\d+)_([a-z0-9_]+)")
+_FOLDER = re.compile(r"\d\d_\d+_[a-z0-9_]+")
 _FACTS = re.compile(r"Exercise (\d\d\.\d+) · (\d\d_[a-z0-9_]+) · (\w+) · (\d+) minutes( · build)?")
 _HINT = re.compile(r"^## Hint (\d)\s*$", re.MULTILINE)
 
@@ -37,6 +38,11 @@ class Task:
     name: str
     signature: str
     doc: str
+
+    def blank(self) -> str:
+        """Return the task as code to be filled in."""
+        doc = textwrap.indent(f'"""{self.doc}\n"""', "    ", lambda line: bool(line.strip()))
+        return f"{self.signature}\n{doc}\n    raise NotImplementedError"
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Exercise:
 
     def holes(self) -> list[Hole]:
         """Return the checks, one `Hole` for each of `tasks`, in the same order."""
-        module = _import(self.folder / "checks.py")
+        module = load_file(self.folder / "checks.py")
         found = {hole.name: hole for hole in vars(module).values() if isinstance(hole, Hole)}
         names = [task.name for task in self.tasks]
         if sorted(found) != sorted(names):
@@ -111,7 +117,7 @@ class Exercise:
     def solution_module(self, hole: Hole) -> ModuleType:
         """Return the module that holds the hole's solution: solution.py, or one of the package."""
         if hole.solution is None:
-            return _import(self.folder / "solution.py")
+            return load_file(self.folder / "solution.py")
         return importlib.import_module(hole.solution.partition(":")[0])
 
     def solution(self, hole: Hole) -> Function:
@@ -150,6 +156,12 @@ def exercises_root() -> Path:
     )
 
 
+def exercise_folders(root: Path | None = None) -> list[Path]:
+    """Return the exercises' folders, in the book's order."""
+    found = [folder for folder in (root or exercises_root()).iterdir() if _FOLDER.fullmatch(folder.name)]
+    return sorted(found, key=lambda folder: [int(number) for number in folder.name.split("_")[:2]])
+
+
 def all_exercises(root: Path | None = None) -> list[Exercise]:
     """Return every exercise, in the book's order.
 
@@ -158,11 +170,7 @@ def all_exercises(root: Path | None = None) -> list[Exercise]:
     >>> all_exercises()[0].id
     '01.1'
     """
-    folders = (root or exercises_root()).iterdir()
-    found = [
-        read_exercise(folder) for folder in folders if _FOLDER.fullmatch(folder.name) and folder.is_dir()
-    ]
-    return sorted(found, key=lambda exercise: exercise.order)
+    return [read_exercise(folder) for folder in exercise_folders(root)]
 
 
 def find_exercise(id: str, root: Path | None = None) -> Exercise:
@@ -173,18 +181,24 @@ def find_exercise(id: str, root: Path | None = None) -> Exercise:
     ExerciseError
         Naming the nearest id.
     """
-    exercises = all_exercises(root)
+    folders = {id_of(folder): folder for folder in exercise_folders(root)}
     asked = id.strip().rstrip("/").rpartition("/")[2]
     parts = re.fullmatch(r"(\d{1,2})[._](\d+)", asked)
     wanted = f"{int(parts[1]):02d}.{int(parts[2])}" if parts else asked
-    for exercise in exercises:
-        if wanted in (exercise.id, exercise.slug):
-            return exercise
-    names = [name for exercise in exercises for name in (exercise.id, exercise.slug)]
+    for known, folder in folders.items():
+        if wanted in (known, folder.name):
+            return read_exercise(folder)
+    names = [*folders, *(folder.name for folder in folders.values())]
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.0)[0]
     raise ExerciseError(
         f"there is no exercise {id!r}: did you mean {near}? `minillama exercise list` shows them all"
     )
+
+
+def id_of(folder: Path) -> str:
+    """Return the id that a folder's name says: "05.1" for 05_1_rms_norm."""
+    chapter, number = folder.name.split("_")[:2]
+    return f"{chapter}.{number}"
 
 
 def read_exercise(folder: Path) -> Exercise:
@@ -195,9 +209,6 @@ def read_exercise(folder: Path) -> Exercise:
     ExerciseError
         If a file is missing or does not follow the format; the text says which and how it should look.
     """
-    name = _FOLDER.fullmatch(folder.name)
-    if not name:
-        raise ExerciseError(f"{folder.name}: expected a name such as 05_1_rms_norm")
     tree = ast.parse(_text(folder / "task.py"))
     title, facts, text = [*(ast.get_docstring(tree) or "").split("\n\n", 2), "", "", ""][:3]
     said = _FACTS.fullmatch(facts)
@@ -207,7 +218,7 @@ def read_exercise(folder: Path) -> Exercise:
             " 'Exercise 05.1 · 05_rmsnorm_and_pre_norm · easy · 10 minutes'"
         )
     id, chapter, difficulty, minutes, build = said.groups()
-    if (id, chapter[:2]) != (f"{name[1]}.{name[2]}", name[1]) or difficulty not in DIFFICULTIES:
+    if (id, chapter[:2]) != (id_of(folder), folder.name[:2]) or difficulty not in DIFFICULTIES:
         raise ExerciseError(
             f"{folder.name}/task.py: {facts!r} must carry the folder's number and one of {DIFFICULTIES}"
         )
@@ -246,13 +257,3 @@ def _text(path: Path) -> str:
     if not path.exists():
         raise ExerciseError(f"{path.parent.name}: {path.name} is missing")
     return path.read_text(encoding="utf-8")
-
-
-def _import(path: Path) -> ModuleType:
-    """Import a file of an exercise's folder under a name of its own."""
-    spec = importlib.util.spec_from_file_location(f"minillama_exercise_{path.parent.name}_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
