@@ -219,7 +219,7 @@ def test_probabilities_of_every_choice_sum_to_one() -> None:
             watcher = Watcher(random, "en")
             watcher.met = met
             LEVELS[level](watcher)
-    assert len(met) > 10
+    assert len(met) >= 10
     for choice, _ in met.values():
         assert fsum(choice.p) == pytest.approx(1, abs=1e-12)
         assert min(choice.p) > 0
@@ -254,12 +254,12 @@ def test_forms_that_are_not_prefix_free_are_refused() -> None:
 def test_ways_that_are_not_prefix_free_are_refused() -> None:
     fork = Ways("end", (1, "a", "She slept.", "Dormiu."), (1, "b", "She slept. All was well.", "Bem."))
     with pytest.raises(AssertionError, match="not prefix-free"):
-        fork.reading("en", (" She slept.", " She slept. All was well."))
+        fork.heads("en", {})
 
 
 def test_the_deciding_stretch_of_a_head_is_whole_words() -> None:
     heads = (" She ran to the park.", " She ran to the pond.", " He hid.")
-    assert [heads[i][slice(*decided(i, heads))] for i in range(3)] == [
+    assert [heads[i][slice(*decided(heads, i))] for i in range(3)] == [
         "She ran to the park",
         "She ran to the pond",
         "He",

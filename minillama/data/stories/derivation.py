@@ -10,14 +10,17 @@ pre-tokeniser cuts too).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minillama.data.stories.narrators import Chosen, Parser, Program, Replayer
+from minillama.data.stories.templates import decided
 from minillama.data.stories.words import LANGUAGES
 
-Mark = tuple[int, int, str, float]
+Mark = tuple[int, int, str, float]  # start, end, skill, nats
+Fork = tuple[int, tuple[str, ...], int, float]  # start, the heads, the index of the one taken, nats
 
 
 class Span(NamedTuple):
@@ -51,6 +54,8 @@ class Derivation:
         -log p(text | level, language).
     choices : tuple of (name, option, p)
         In the order of the program.
+    facts : mapping
+        What the story is about and how it ends, in keys that do not depend on the language.
     """
 
     level: int
@@ -58,13 +63,14 @@ class Derivation:
     text: str
     nats: float
     choices: tuple[Chosen, ...]
+    facts: Mapping[str, Any] = field(repr=False, compare=False)
+    _parser: Parser = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
-    _marks: tuple[Mark, ...] = field(repr=False, compare=False)
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """The text cut into stretches, from its first character to its last."""
-        return cut(self.text, self._marks)
+        return cut(self.text, self._parser.marks, self._parser.heads)
 
     def render(self, language: str) -> str:
         """Tell the same story in a language.
@@ -92,25 +98,29 @@ def read(text: str, level: int, language: str, program: Program) -> Derivation:
     parser = Parser(text, language)
     program(parser)
     parser.finish()
-    return Derivation(level, language, text, parser.nats, tuple(parser.choices), program, tuple(parser.marks))
+    return Derivation(
+        level, language, text, parser.nats, tuple(parser.choices), parser.facts, parser, program
+    )
 
 
-def cut(text: str, marks: tuple[Mark, ...]) -> tuple[Span, ...]:
-    """Turn a parser's marks into stretches.
+def cut(text: str, marks: Sequence[Mark], forks: Sequence[Fork]) -> tuple[Span, ...]:
+    """Turn a parser's marks and forks into stretches.
 
-    A head of `ways` takes its stretch out of the marks that it lies on. The parser's text has a space in
-    front, so its positions are one too high.
+    The decisive stretch of a head is taken out of the marks that it lies on. The parser's text has a space
+    in front, so its positions are one too high.
     """
-    heads = [(start, end, "choice", nats) for start, end, skill, nats in marks if skill == "way"]
+    heads: list[Mark] = []
+    for at, texts, way, nats in forks:
+        start, end = decided(texts, way)
+        heads.append((at + start, at + end, "choice", nats))
     pieces = list(heads)
     for start, end, skill, nats in marks:
-        if skill != "way":
-            for from_, to, _, _ in heads:
-                if from_ < end and start < to:
-                    if start < from_:
-                        pieces.append((start, from_, skill, 0.0))
-                    start = min(to, end)
-            pieces.append((start, end, skill, nats))
+        for from_, to, _, _ in heads:
+            if from_ < end and start < to:
+                if start < from_:
+                    pieces.append((start, from_, skill, 0.0))
+                start = min(to, end)
+        pieces.append((start, end, skill, nats))
     pieces = sorted(piece for piece in pieces if piece[0] < piece[1])
     return tuple(_join(text, [(max(s - 1, 0), e - 1, skill, nats) for s, e, skill, nats in pieces]))
 

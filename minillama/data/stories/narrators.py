@@ -22,6 +22,7 @@ from minillama.data.stories.templates import Template, template, ways
 from minillama.data.stories.words import Choice, Word
 
 Alternative = tuple[float, str, str, str]
+Pair = tuple[str, str]
 
 
 class StoryError(ValueError):
@@ -63,6 +64,12 @@ class Narrator(Protocol):
 
     def ways(self, name: str, *alternatives: Alternative, **slots: Word | Choice) -> Any:
         """Say one of several sentences (weight, key, en, pt), and return its key (then the fresh words)."""
+
+    def note(self, **facts: Any) -> None:
+        """Remember facts about the story, which a parser hands on with the derivation."""
+
+    def ask(self, skill: str, question: Pair, answer: Pair, **words: Word) -> None:
+        """Put a question to which the story so far has exactly one answer; both are templates (en, pt)."""
 
 
 Program = Callable[[Any], None]
@@ -116,6 +123,12 @@ class Writer:
         self._written.append(sentence.render(self.language, slots))
         return (fork.keys[way], *fresh) if fresh else fork.keys[way]
 
+    def note(self, **facts: Any) -> None:
+        """Let it pass: only a parser keeps facts."""
+
+    def ask(self, skill: str, question: Pair, answer: Pair, **words: Word) -> None:
+        """Let it pass: only a parser keeps questions."""
+
 
 class Sampler(Writer):
     """Draws every choice; `random` returns floats in [0, 1)."""
@@ -151,7 +164,13 @@ class Parser:
     choices : list of Chosen
         In the order in which the program makes them, which does not depend on the language.
     marks : list of (start, end, skill, nats)
-        Literals and slots one after the other; a head of `ways` lies on top, with the skill "way".
+        Literals and slots, one after the other.
+    heads : list of (start, heads, index of the one taken, nats)
+        Where ways parted; what of a head was decisive is left to `derivation.cut`.
+    facts : dict
+        What the program noted.
+    questions : list of (skill, question, answer)
+        What the program asked.
     """
 
     def __init__(self, text: str, language: str) -> None:
@@ -159,6 +178,9 @@ class Parser:
         self.nats = 0.0
         self.choices: list[Chosen] = []
         self.marks: list[tuple[int, int, str, float]] = []
+        self.heads: list[tuple[int, tuple[str, ...], int, float]] = []
+        self.facts: dict[str, Any] = {}
+        self.questions: list[tuple[str, str, str]] = []
         self._text = " " + text  # as every sentence begins with the space before it
         self._at = 0
 
@@ -169,8 +191,7 @@ class Parser:
     def ways(self, name: str, *alternatives: Alternative, **slots: Any) -> Any:
         """See `Narrator`."""
         fork = ways(name, alternatives)
-        heads = tuple([sentence.head(self.language, slots) for sentence in fork.templates])
-        readings = fork.reading(self.language, heads)
+        heads = fork.heads(self.language, slots)
         way = next((i for i, head in enumerate(heads) if self._text.startswith(head, self._at)), -1)
         if way < 0:
             raise self._error(heads)
@@ -178,13 +199,26 @@ class Parser:
         self.nats += nats
         self.choices.append(Chosen(name, fork.keys[way], fork.choice.p[way]))
         if nats:
-            start, end = readings[way]
-            self.marks.append((self._at + start, self._at + end, "way", nats))
+            self.heads.append((self._at, heads, way, nats))
         fresh = [slot for slot, value in slots.items() if value.__class__ is Choice]
         self._read(fork.templates[way], slots)
         if not fresh:
             return fork.keys[way]
         return (fork.keys[way], *(None if slots[s].__class__ is Choice else slots[s] for s in fresh))
+
+    def note(self, **facts: Any) -> None:
+        """See `Narrator`."""
+        self.facts.update(facts)
+
+    def ask(self, skill: str, question: Pair, answer: Pair, **words: Word) -> None:
+        """See `Narrator`."""
+        self.questions.append(
+            (
+                skill,
+                template(*question).render(self.language, words)[1:],
+                template(*answer).render(self.language, words)[1:],
+            )
+        )
 
     def finish(self) -> None:
         """Assert that the text ends where the story does.
@@ -208,13 +242,12 @@ class Parser:
                     form = slots[agree].gender
                 word = slots[slot]
                 if word.__class__ is Choice:
-                    pattern, index = word.spoken(self.language, form)
-                    match = pattern.match(text, at)
-                    if match is None:
+                    for i, literal in enumerate(word.spoken(self.language, form)):  # noqa: B007
+                        if text.startswith(literal, at):
+                            break
+                    else:
                         self._at = at
-                        raise self._error(index)
-                    literal = match.group()
-                    i = index[literal]
+                        raise self._error(word.spoken(self.language, form))
                     nats = word.nats[i]
                     if nats:
                         skill = "choice"

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from minillama.data.stories.words import Choice, Word, clashes
+from minillama.data.stories.words import LANGUAGES, Choice, Word, clashes
 
 COREFERENCE = {"he", "him", "his", "hers", "himself", "ele", "dele", "nele", "lhe", "lo", "they"}
 SKILLS = ("grammar", "choice", "copy", "coreference", "counting", "rule", "ending", "two-hop")
@@ -68,6 +68,11 @@ class Template:
             else:
                 out.append(literal)
         return "".join(out)
+
+    def opening(self, language: str) -> str:
+        """Return the text up to the first slot."""
+        first = self.parts[language][0]
+        return first.literal
 
     def head(self, language: str, words: Mapping[str, Word | Choice]) -> str:
         """Return the text up to the first slot that is still to be chosen."""
@@ -133,8 +138,8 @@ class Ways:
     Examples
     --------
     >>> sky = Ways("sky", (3, "sun", "The sun shone.", "Fazia sol."), (1, "rain", "It rained.", "Chovia."))
-    >>> sky.choice.p, sky.reading("en", (" The sun shone.", " It rained."))[0]
-    ((0.75, 0.25), (1, 4))
+    >>> sky.choice.p, sky.heads("en", {})
+    ((0.75, 0.25), (' The sun shone.', ' It rained.'))
     """
 
     def __init__(self, name: str, *alternatives: tuple[float, str, str, str]) -> None:
@@ -142,27 +147,29 @@ class Ways:
         # The options of the underlying choice are never spoken themselves: their templates are.
         self.choice = Choice(name, {Word(key, {}, {}): weight for weight, key, _, _ in alternatives})
         self.keys = tuple(key for _, key, _, _ in alternatives)
-        self._readings: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, int], ...]] = {}
+        literal = {language: tuple(t.opening(language) for t in self.templates) for language in LANGUAGES}
+        self._fixed = {language: heads for language, heads in literal.items() if not clashes(heads)}
 
-    def reading(self, language: str, heads: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-        """Return, for each head, the stretch (start, end) in which it parts from all the others.
+    def heads(self, language: str, words: Mapping[str, Word | Choice]) -> tuple[str, ...]:
+        """Return what each way begins with, once it is asserted that this is prefix-free.
 
-        It starts where the heads stop being the same and ends with the word that settles the matter.
+        Plain text up to the first slot is enough if it tells the ways apart; else bound words are put in.
         """
-        found = self._readings.get((language, heads))
-        if found is None:
+        heads = self._fixed.get(language)
+        if heads is None:
+            heads = tuple([template.head(language, words) for template in self.templates])
             assert not clashes(heads), f"{self.choice.name}, {language} is not prefix-free: {clashes(heads)}"
-            found = self._readings[language, heads] = tuple(decided(i, heads) for i in range(len(heads)))
-        return found
+        return heads
 
 
-def decided(i: int, heads: tuple[str, ...]) -> tuple[int, int]:
-    """Return the stretch of heads[i] that tells it from the other heads, in whole words."""
+def decided(heads: tuple[str, ...], i: int) -> tuple[int, int]:
+    """Return the stretch of heads[i] in which it parts from the others, in whole words.
+
+    It starts where the heads stop being all the same and ends with the word that settles the matter.
+    """
     head = heads[i]
-    shared = [common(head, other) for j, other in enumerate(heads) if j != i]
-    if not shared:
-        return (0, 0)
-    start, end = min(common(heads[0], other) for other in heads), max(shared) + 1
+    start = min(common(head, other) for other in heads)
+    end = 1 + max(common(head, other) for j, other in enumerate(heads) if j != i)
     while start > 0 and head[start - 1].isalnum():
         start -= 1
     while end < len(head) and head[end].isalnum():

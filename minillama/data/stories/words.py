@@ -15,9 +15,8 @@ Left out: everything about sentences (`templates.py`) and all real words (`lexic
 
 from __future__ import annotations
 
-import re
 from bisect import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate, pairwise
 from math import log
 from typing import Any
@@ -117,8 +116,9 @@ class Choice:
         self.index = {word.key: i for i, word in enumerate(self.words)}
         assert len(self.index) == len(self.words), f"{name}: two options share a key"
         self._bounds = list(accumulate(self.p))[:-1]
-        self._spoken: dict[tuple[str, str], tuple[re.Pattern[str], dict[str, int]]] = {}
+        self._spoken: dict[tuple[str, str], list[str]] = {}
         self._parts: dict[object, Choice] = {}
+        self._whole = self
 
     def __repr__(self) -> str:
         odds = ", ".join(f"{word.key} {p:.3g}" for word, p in zip(self.words, self.p, strict=True))
@@ -143,18 +143,23 @@ class Choice:
             part = self._parts[trait, value] = self._where(lambda word: getattr(word, trait) == value)
         return part
 
-    def _where(self, keep: object) -> Choice:
-        assert callable(keep)
-        return Choice(self.name, {w: p for w, p in zip(self.words, self.p, strict=True) if keep(w)})
+    def _where(self, keep: Callable[[Word], bool]) -> Choice:
+        part = Choice(self.name, {w: p for w, p in zip(self.words, self.p, strict=True) if keep(w)})
+        part._whole = self._whole
+        return part
 
-    def spoken(self, language: str, form: str) -> tuple[re.Pattern[str], dict[str, int]]:
-        """Return a pattern that matches any option in this form, and the option's index by its text."""
-        entry = self._spoken.get((language, form))
-        if entry is None:
-            texts = [word.forms[language][form] for word in self.words]
-            assert not clashes(texts), (
-                f"{self.name}, {language} {form!r} is not prefix-free: {clashes(texts)}"
-            )
-            pattern = re.compile("|".join(map(re.escape, texts)))
-            entry = self._spoken[language, form] = (pattern, {text: i for i, text in enumerate(texts)})
-        return entry
+    def spoken(self, language: str, form: str) -> list[str]:
+        """Return the options in this form, once it is asserted that they are prefix-free.
+
+        A part of a prefix-free set is prefix-free, so it is the whole that is looked at.
+        """
+        texts = self._spoken.get((language, form))
+        if texts is None:
+            texts = self._spoken[language, form] = [word.forms[language][form] for word in self.words]
+            if self._whole is not self:
+                self._whole.spoken(language, form)
+            else:
+                assert not clashes(texts), (
+                    f"{self.name}, {language} {form!r} not prefix-free: {clashes(texts)}"
+                )
+        return texts
