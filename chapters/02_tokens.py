@@ -188,7 +188,7 @@ def count_pairs(parts):
             last = None
             continue
         counts[pair] += 1
-        last = pair if pair[0] == pair[1] else None
+        last = pair
     return counts
 
 
