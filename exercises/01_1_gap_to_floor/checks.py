@@ -58,7 +58,7 @@ def twice(gap_to_floor, *given):
 @gap_to_floor.mistake(
     "You took each story's own gap per token and averaged over the stories. A token of a short story then"
     " weighs more than one of a long story. Add up first, divide once.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def mean_of_ratios(model_nats, story_nats, tokens):
     return float(np.mean((model_nats - story_nats) / tokens))
@@ -67,7 +67,7 @@ def mean_of_ratios(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "Your result is the gap per story. Divide by the number of tokens instead, so that it does not grow with"
     " the length of the stories.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def per_story(model_nats, story_nats, tokens):
     return float(np.mean(model_nats - story_nats))
@@ -76,7 +76,7 @@ def per_story(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "You averaged over the stories and then divided by all tokens: the number of stories is divided out"
     " twice. Take sums above the line as below it.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def mean_over_sum(model_nats, story_nats, tokens):
     return float((model_nats.mean() - story_nats.mean()) / tokens.sum())
@@ -85,7 +85,7 @@ def mean_over_sum(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "Your result is in bits: it is the right one divided by ln 2 = 0.693. The losses come in nats, and the"
     " gap stays in nats.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def bits(model_nats, story_nats, tokens):
     return float((model_nats.sum() - story_nats.sum()) / tokens.sum() / math.log(2))
@@ -94,7 +94,7 @@ def bits(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "The sign is turned round: the gap is what the model needs less what the story costs, so a model that"
     " still has something to learn has a positive gap.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def turned_round(model_nats, story_nats, tokens):
     return float((story_nats.sum() - model_nats.sum()) / tokens.sum())
@@ -103,7 +103,7 @@ def turned_round(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "Your result is the loss itself, measured from zero. The stories' own nats have to be taken off: no model"
     " can do without them.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def loss_alone(model_nats, story_nats, tokens):
     return float(model_nats.sum() / tokens.sum())
@@ -112,7 +112,7 @@ def loss_alone(model_nats, story_nats, tokens):
 @gap_to_floor.mistake(
     "You gave one gap per story. Asked for is a single number for all of them together: sum before"
     " you divide.",
-    see="The floor",
+    see="What is to be learnt, in symbols",
 )
 def not_summed(model_nats, story_nats, tokens):
     return (model_nats - story_nats) / tokens

@@ -172,7 +172,9 @@ def _changes(node: ast.AST) -> list[Callable[[], None]]:
 
 def _set_comparison(node: ast.Compare, i: int) -> None:
     """Change one of the signs of a comparison."""
-    node.ops[i] = OTHERS[type(node.ops[i])]()  # type: ignore[assignment]
+    other = OTHERS[type(node.ops[i])]()
+    assert isinstance(other, ast.cmpop)
+    node.ops[i] = other
 
 
 def _number(node: ast.AST) -> bool | int | float | None:

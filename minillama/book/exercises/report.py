@@ -89,7 +89,7 @@ class Report:
         return cls(fields["id"], fields["chapter"], tuple(findings))
 
     def __str__(self) -> str:
-        return "\n\n".join(self._text(finding) for finding in self.findings)
+        return "\n\n".join(self.text(finding) for finding in self.findings)
 
     __repr__ = __str__
 
@@ -106,7 +106,7 @@ class Report:
         number, _, title = self.chapter.partition("_")
         return f"Read: chapter {number}, {title.replace('_', ' ')}, “{finding.see}”." if finding.see else ""
 
-    def _text(self, finding: Finding) -> str:
+    def text(self, finding: Finding) -> str:
         """Return a finding for a terminal."""
         words = [textwrap.fill(part, WIDTH) for part in (finding.says, self.pointer(finding)) if part]
         blocks = [self.headline(finding), "\n".join(words), _case(finding), finding.trace, *_notes(finding)]
