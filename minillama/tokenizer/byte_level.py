@@ -53,8 +53,6 @@ class ByteLevelBPE:
     [b'he', b'll', b'o']
     """
 
-    adds_prefix_space = False
-
     def __init__(
         self,
         tokens: Sequence[bytes],
@@ -101,6 +99,10 @@ class ByteLevelBPE:
 
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes of one token."""
+        return self.tokens[token_id]
+
+    def first_bytes(self, token_id: int) -> bytes:
+        """Bytes of a token that begins a text: the same as anywhere."""
         return self.tokens[token_id]
 
     def _encode_word(self, word: str) -> list[int]:

@@ -5,16 +5,18 @@ Files are untrusted: nothing in them is executed, and sizes are checked before a
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
-from minillama.tokenizer import hf_json
+from minillama.tokenizer import hf_json, sentencepiece_model, tiktoken_ranks
 from minillama.tokenizer.errors import TokenizerError
 from minillama.tokenizer.tokenizer import Tokenizer
 
 MAX_FILE_BYTES = 256 << 20
 """Largest file that is read; the largest vocabulary in use (Gemma's, 262,144 tokens) needs 33 MB."""
 
+_RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\s")
 _EXPECTED = "expected a tokenizer.json, a SentencePiece .model, a rank file or a .gguf"
 
 
@@ -46,6 +48,10 @@ def _read(path: Path) -> Tokenizer:
     if data.lstrip()[:1] == b"{":
         config = path.with_name("tokenizer_config.json")
         return hf_json.read(data, _contents(config) if config.is_file() else None)
+    if _RANK_LINE.match(data):
+        return tiktoken_ranks.read(data)
+    if data[:1] == b"\n":  # field 1 of wire type 2: a piece
+        return sentencepiece_model.read(data)
     raise TokenizerError(f"begins with {data[:8]!r}; {_EXPECTED}")
 
 
@@ -67,7 +73,7 @@ def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
     >>> [file.name for file in folder.iterdir()]
     ['tokenizer.json']
     """
-    data = hf_json.write(tokenizer).encode()
+    data = tokenizer.to_json().encode()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

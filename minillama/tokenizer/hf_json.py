@@ -1,12 +1,11 @@
-"""Reading and writing ``tokenizer.json``, the format of Hugging Face's ``tokenizers`` library.
+"""Reading ``tokenizer.json``, the format of Hugging Face's ``tokenizers`` library.
 
-Read here: byte-level BPE with any row of splitting patterns. Left out, and refused by name: other
-models (Unigram, WordPiece), normalisers, dropout.
+Read here: byte-level BPE with any row of splitting patterns, and SentencePiece's BPE as LLaMA 1 and 2
+have it. Left out, and refused by name: other models (Unigram, WordPiece), other normalisers, dropout.
 
 The format has no place for "this token begins a text". Where ``tokenizer_config.json`` lies beside
 the file, its ``bos_token`` and ``eos_token`` say so; otherwise the post-processor does, which puts the
-special tokens around a text; otherwise well-known names. We write a post-processor that gives
-``bos A`` for one text and ``bos A eos B`` for a pair.
+special tokens around a text; otherwise well-known names.
 
 Source: the structure as written by ``tokenizers`` 0.23 (``Tokenizer.to_str``).
 """
@@ -15,11 +14,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from minillama.tokenizer.alphabet import from_letters, to_letters
+from minillama.tokenizer.alphabet import from_letters
 from minillama.tokenizer.bpe import Pair
 from minillama.tokenizer.byte_level import ByteLevelBPE
 from minillama.tokenizer.errors import TokenizerError
-from minillama.tokenizer.pretokenize import PATTERNS, PreTokenizer
+from minillama.tokenizer.hf_json_steps import is_byte_level, splitting_patterns, text_prefix
+from minillama.tokenizer.pretokenize import PreTokenizer
+from minillama.tokenizer.sentencepiece_bpe import BYTE_PIECE, Kind, Piece, SentencePieceBPE
 from minillama.tokenizer.tokenizer import BEGIN, END, Tokenizer
 
 BOS_NAMES = (BEGIN, "<|begin_of_text|>", "<s>", "<bos>")
@@ -48,8 +49,8 @@ def read(data: bytes, config: bytes | None = None) -> Tokenizer:
 
     Examples
     --------
-    >>> text = write(Tokenizer.train(["to be"], vocab_size=260))
-    >>> read(text.encode())
+    >>> from minillama.tokenizer.hf_json_writer import write
+    >>> read(write(Tokenizer.train(["to be"], vocab_size=260)).encode())
     Tokenizer(ByteLevelBPE, vocab_size=260, bos_id=258, eos_id=259)
     """
     root = parse_json(data)
@@ -63,17 +64,43 @@ def read(data: bytes, config: bytes | None = None) -> Tokenizer:
     vocab = _field(model, "vocab", dict, "model.")
     added = [_added_token(entry, i) for i, entry in enumerate(_field(root, "added_tokens", list))]
     names = _by_id(vocab, added)
+    merges = _merges(_field(model, "merges", list, "model."), vocab)
     specials = {content: token_id for token_id, content, _ in added}
     always = [content for _, content, special in added if not special]
     bos, eos = _ends(root, None if config is None else parse_json(config), specials)
-    if root.get("normalizer") is not None:
-        raise TokenizerError("normalizer is set; expected null, none is supported with byte-level BPE")
+    build = _byte_level if is_byte_level(root) else _sentencepiece
+    return Tokenizer(build(root, names, merges, specials), specials, bos, eos, always)
+
+
+def _byte_level(
+    root: dict[str, Any], names: list[str], merges: list[Pair], specials: dict[str, int]
+) -> ByteLevelBPE:
+    """Build the byte-level algorithm."""
+    patterns = splitting_patterns(root)
     tokens = [b"" if name in specials else _from_letters(name) for name in names]
-    merges = _merges(_field(model, "merges", list, "model."), vocab)
-    cut = PreTokenizer(_patterns(root.get("pre_tokenizer")))
-    return Tokenizer(
-        ByteLevelBPE(tokens, merges, cut, bool(model.get("ignore_merges"))), specials, bos, eos, always
-    )
+    return ByteLevelBPE(tokens, merges, PreTokenizer(patterns), bool(root["model"].get("ignore_merges")))
+
+
+def _sentencepiece(
+    root: dict[str, Any], names: list[str], merges: list[Pair], specials: dict[str, int]
+) -> SentencePieceBPE:
+    """Build SentencePiece's algorithm; its scores are lost in this format, the order of merges is not."""
+    prefix, model = text_prefix(root), root["model"]
+    unknown = model.get("unk_token")
+    has_bytes = bool(model.get("byte_fallback"))
+    if not has_bytes and not model.get("fuse_unk"):
+        raise TokenizerError("model has neither byte_fallback nor fuse_unk; expected one, as in LLaMA")
+
+    def kind(name: str) -> Kind:
+        if name == unknown:
+            return "unknown"
+        return (
+            "control" if name in specials else "byte" if has_bytes and BYTE_PIECE.fullmatch(name) else "text"
+        )
+
+    pieces = [Piece(name, 0.0, kind(name)) for name in names]
+    ranks = {(names[left], names[right]): rank for rank, (left, right) in enumerate(merges)}
+    return SentencePieceBPE(pieces, ranks, prefix)
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
@@ -88,7 +115,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
         return table
 
     try:
-        root = json.loads(data, object_pairs_hook=unique)
+        root = json.loads(data.decode(), object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise TokenizerError(
             f"is not JSON: {error.msg} at offset {error.pos} (line {error.lineno})"
@@ -130,6 +157,8 @@ def _by_id(vocab: Mapping[str, Any], added: Iterable[tuple[int, str, bool]]) -> 
     """Names of all tokens by id, which must run from 0 without a hole."""
     name_of: dict[int, str] = {}
     for name, token_id in [*vocab.items(), *((name, token_id) for token_id, name, _ in added)]:
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise TokenizerError(f"token {name!r} has a lone surrogate; expected text that UTF-8 can express")
         if not isinstance(token_id, int) or isinstance(token_id, bool):
             raise TokenizerError(f"the id of {name!r} is {token_id!r}; expected an integer")
         if name_of.setdefault(token_id, name) != name:
@@ -170,36 +199,6 @@ def _merges(entries: list[Any], vocab: Mapping[str, int]) -> list[Pair]:
     return merges
 
 
-def _patterns(step: Any, where: str = "pre_tokenizer") -> list[str]:
-    """Row of splitting patterns; the last step must turn text into bytes."""
-    steps = step.get("pretokenizers") if isinstance(step, dict) and step.get("type") == "Sequence" else [step]
-    if not isinstance(steps, list) or not all(isinstance(one, dict) for one in steps) or not steps:
-        raise TokenizerError(f"{where} is {step!r:.60}; expected splitting steps, the last of type ByteLevel")
-    *splits, last = steps
-    if last.get("type") != "ByteLevel" or last.get("add_prefix_space"):
-        raise TokenizerError(
-            f"{where} ends with type {last.get('type')!r}, add_prefix_space {last.get('add_prefix_space')!r};"
-            " expected 'ByteLevel' and false"
-        )
-    return [_split_pattern(split, where) for split in splits] + (
-        list(PATTERNS["gpt2"]) if last.get("use_regex", True) else []
-    )
-
-
-def _split_pattern(split: Mapping[str, Any], where: str) -> str:
-    """Regular expression of one splitting step."""
-    if split.get("type") == "Digits":
-        return r"\p{N}" if split.get("individual_digits") else r"\p{N}+"
-    pattern = split.get("pattern")
-    regex = pattern.get("Regex") if isinstance(pattern, dict) else None
-    plain = split.get("behavior") == "Isolated" and not split.get("invert")
-    if split.get("type") != "Split" or not isinstance(regex, str) or not plain:
-        raise TokenizerError(
-            f"{where} has the step {dict(split)!r:.120}; expected 'Digits', or 'Split' by a Regex, Isolated"
-        )
-    return regex
-
-
 def _ends(
     root: Mapping[str, Any], config: Mapping[str, Any] | None, specials: Mapping[str, int]
 ) -> tuple[str | None, str | None]:
@@ -230,75 +229,3 @@ def _around_text(processor: Any) -> tuple[str | None, str | None]:
         return None, None
     bos = str(before[0]) if before else None
     return bos, str(after[0]) if after and after[0] != bos else None
-
-
-def write(tokenizer: Tokenizer) -> str:
-    """Write a tokenizer as the text of a ``tokenizer.json``.
-
-    Examples
-    --------
-    >>> root = json.loads(write(Tokenizer.train(["to be"], vocab_size=260)))
-    >>> root["model"]["merges"]
-    [['b', 'e'], ['t', 'o']]
-    """
-    model = tokenizer.model
-    if not isinstance(model, ByteLevelBPE):
-        raise ValueError(f"cannot write a {type(model).__name__} as tokenizer.json; expected byte-level BPE")
-    letters = [to_letters(token) for token in model.tokens]
-    splits = [
-        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
-        for pattern in model.pretokenizer.patterns
-    ]
-    to_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    root = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [_added_entry(tokenizer, name) for name in tokenizer.special_tokens],
-        "normalizer": None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*splits, to_bytes]},
-        "post_processor": _template(tokenizer),
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": model.whole_words,
-            "vocab": {name: i for i, name in enumerate(letters) if name},
-            "merges": [[letters[left], letters[right]] for left, right in model.merges or []],
-        },
-    }
-    return json.dumps(root, ensure_ascii=False, indent=1) + "\n"
-
-
-def _added_entry(tokenizer: Tokenizer, name: str) -> dict[str, Any]:
-    """Describe a special token as the format does."""
-    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    special = name not in tokenizer.always_special
-    return {"id": tokenizer.special_tokens[name], "content": name, **flags, "special": special}
-
-
-def _template(tokenizer: Tokenizer) -> dict[str, Any] | None:
-    """Give the post-processor that puts the special tokens around a text."""
-    bos, eos = (
-        [name for name, i in tokenizer.special_tokens.items() if i == wanted]
-        for wanted in (tokenizer.bos_id, tokenizer.eos_id)
-    )
-
-    def row(*names: str) -> list[dict[str, Any]]:
-        kind = {"A": "Sequence", "B": "Sequence"}
-        return [{kind.get(name, "SpecialToken"): {"id": name, "type_id": 0}} for name in names]
-
-    return {
-        "type": "TemplateProcessing",
-        "single": row(*bos, "A"),
-        "pair": row(*bos, "A", *eos, "B"),
-        "special_tokens": {
-            name: {"id": name, "ids": [tokenizer.special_tokens[name]], "tokens": [name]}
-            for name in [*bos, *eos]
-        },
-    }

@@ -25,9 +25,6 @@ BEGIN, END = "<|begin|>", "<|end|>"
 class Model(Protocol):
     """What ``Tokenizer`` needs of an algorithm."""
 
-    adds_prefix_space: bool
-    """Whether ``encode`` puts a space in front of the text, which decoding takes away."""
-
     def __len__(self) -> int:
         """Count the ids, including those left to special tokens."""
 
@@ -36,6 +33,9 @@ class Model(Protocol):
 
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes of one token."""
+
+    def first_bytes(self, token_id: int) -> bytes:
+        """Bytes of a token that begins a text; SentencePiece takes away the space that it put there."""
 
 
 class Tokenizer:
@@ -259,13 +259,16 @@ class Tokenizer:
         >>> tok.decode_bytes(tok.encode("é")[:1])
         b'\xc3'
         """
-        tokens = [
-            self.token_bytes(i)
-            for i in ids
-            if not (skip_special and self._check_id(i) in self._special_names)
-        ]
-        data = b"".join(tokens)
-        return data[1:] if self.model.adds_prefix_space and data.startswith(b" ") else data
+        tokens: list[bytes] = []
+        of_token = self.model.first_bytes
+        for i in ids:
+            name = self._special_names.get(self._check_id(i))
+            if name is None:
+                tokens.append(of_token(i))
+                of_token = self.model.token_bytes
+            elif not skip_special:
+                tokens.append(name.encode())
+        return b"".join(tokens)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Bytes of one token; a special token gives its name.
@@ -286,7 +289,8 @@ class Tokenizer:
         Parameters
         ----------
         path
-            A ``tokenizer.json`` (or a directory with one).
+            A ``tokenizer.json`` (or a directory with one), a SentencePiece ``.model``, or a rank file of
+            LLaMA 3 or 4.
 
         Returns
         -------
@@ -324,6 +328,31 @@ class Tokenizer:
         from minillama.tokenizer.files import save_tokenizer
 
         save_tokenizer(self, Path(path))
+
+    def to_json(self) -> str:
+        r"""Give the contents that ``save`` writes.
+
+        Examples
+        --------
+        >>> Tokenizer.train(["to be"], vocab_size=260).to_json()[:19]
+        '{\n "version": "1.0"'
+        """
+        from minillama.tokenizer.hf_json_writer import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Tokenizer":
+        """Read what ``to_json`` gave, or the text of any ``tokenizer.json``.
+
+        Examples
+        --------
+        >>> Tokenizer.from_json(Tokenizer.train(["to be"], vocab_size=260).to_json())
+        Tokenizer(ByteLevelBPE, vocab_size=260, bos_id=258, eos_id=259)
+        """
+        from minillama.tokenizer.hf_json import read
+
+        return read(text.encode(errors="surrogatepass"))
 
     def _check_id(self, token_id: int) -> int:
         """Return the id if it is one of ours; negative ones would otherwise count from the end."""
