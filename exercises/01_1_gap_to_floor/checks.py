@@ -56,8 +56,8 @@ def twice(gap_to_floor, *given):
 
 
 @gap_to_floor.mistake(
-    "You took each story's own gap per token and averaged over the stories. A token of a short story then"
-    " weighs more than one of a long story. Add up first, divide once.",
+    "You took each story's own gap per token and averaged over the stories. A token of a short story"
+    " then weighs more than one of a long story. Add up first, divide once.",
     see="What is to be learnt, in symbols",
 )
 def mean_of_ratios(model_nats, story_nats, tokens):
@@ -65,8 +65,8 @@ def mean_of_ratios(model_nats, story_nats, tokens):
 
 
 @gap_to_floor.mistake(
-    "Your result is the gap per story. Divide by the number of tokens instead, so that it does not grow with"
-    " the length of the stories.",
+    "Your result is the gap per story. Divide by the number of tokens instead, so that it does not grow"
+    " with the length of the stories.",
     see="What is to be learnt, in symbols",
 )
 def per_story(model_nats, story_nats, tokens):
@@ -83,8 +83,8 @@ def mean_over_sum(model_nats, story_nats, tokens):
 
 
 @gap_to_floor.mistake(
-    "Your result is in bits: it is the right one divided by ln 2 = 0.693. The losses come in nats, and the"
-    " gap stays in nats.",
+    "Your result is in bits: it is the right one divided by ln 2 = 0.693. The losses come in nats, and"
+    " the gap stays in nats.",
     see="What is to be learnt, in symbols",
 )
 def bits(model_nats, story_nats, tokens):
@@ -92,8 +92,8 @@ def bits(model_nats, story_nats, tokens):
 
 
 @gap_to_floor.mistake(
-    "The sign is turned round: the gap is what the model needs less what the story costs, so a model that"
-    " still has something to learn has a positive gap.",
+    "The sign is turned round: the gap is what the model needs less what the story costs, so a model"
+    " that still has something to learn has a positive gap.",
     see="What is to be learnt, in symbols",
 )
 def turned_round(model_nats, story_nats, tokens):
@@ -101,8 +101,8 @@ def turned_round(model_nats, story_nats, tokens):
 
 
 @gap_to_floor.mistake(
-    "Your result is the loss itself, measured from zero. The stories' own nats have to be taken off: no model"
-    " can do without them.",
+    "Your result is the loss itself, measured from zero. The stories' own nats have to be taken off: no"
+    " model can do without them.",
     see="What is to be learnt, in symbols",
 )
 def loss_alone(model_nats, story_nats, tokens):

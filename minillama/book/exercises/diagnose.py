@@ -85,7 +85,13 @@ def _same(hole: Hole, mistake: Mistake, outcomes: Sequence[Outcome]) -> bool:
         made = call(hole, mistake.wrong, case.given)
         if type(made.error) is not type(outcome.error):
             return False
-        if made.error is None and difference(outcome.value, made.value, hole.tolerance, hole.exact_dtype):
+        both_ways = (
+            (outcome.value, made.value),
+            (made.value, outcome.value),
+        )  # 2 passes for 2.0, not 2.0 for 2
+        if made.error is None and any(
+            difference(*pair, hole.tolerance, hole.exact_dtype) for pair in both_ways
+        ):
             return False
     return True
 
