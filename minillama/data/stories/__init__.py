@@ -24,14 +24,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from minillama.data.stories import level1
+from minillama.data.stories import level1, level3
 from minillama.data.stories.derivation import Derivation, Span, read
 from minillama.data.stories.narrators import Chosen, Program, Sampler, StoryError
 from minillama.data.stories.words import LANGUAGES
 
 __all__ = ["LANGUAGES", "LEVELS", "Chosen", "Derivation", "Span", "Stories", "Story", "StoryError"]
 
-LEVELS: dict[int, Program] = {1: level1.tell}
+LEVELS: dict[int, Program] = {1: level1.tell, 3: level3.tell}
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Choice:
 
     def without(self, *words: Word) -> Choice:
         """Return the same choice conditioned on being none of these words (by key), with the odds kept."""
-        keys = tuple(word.key for word in words)
+        keys = frozenset([word.key for word in words])
         part = self._parts.get(keys)
         if part is None:
             part = self._parts[keys] = self._where(lambda word: word.key not in keys)
@@ -155,11 +155,11 @@ class Choice:
         """
         texts = self._spoken.get((language, form))
         if texts is None:
-            texts = self._spoken[language, form] = [word.forms[language][form] for word in self.words]
+            texts = [word.forms[language][form] for word in self.words]
             if self._whole is not self:
                 self._whole.spoken(language, form)
             else:
-                assert not clashes(texts), (
-                    f"{self.name}, {language} {form!r} not prefix-free: {clashes(texts)}"
-                )
+                found = clashes(texts)
+                assert not found, f"{self.name}, {language} {form!r} is not prefix-free: {found}"
+            self._spoken[language, form] = texts
         return texts
