@@ -189,7 +189,7 @@ def find_exercise(id: str, root: Path | None = None) -> Exercise:
         if wanted in (known, folder.name):
             return read_exercise(folder)
     names = [*folders, *(folder.name for folder in folders.values())]
-    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.0)[0]
+    near = max(names, key=lambda name: difflib.SequenceMatcher(None, wanted, name).ratio())
     raise ExerciseError(
         f"there is no exercise {id!r}: did you mean {near}? `minillama exercise list` shows them all"
     )

@@ -6,11 +6,11 @@ file of its own, so nothing that the reader's code prints can get mixed up with 
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 from . import report
 from .calling import trimmed
@@ -20,43 +20,46 @@ from .holes import Hole
 from .limits import TimeUp, captured, time_limit
 from .loading import load_file
 from .report import Finding, Report
+from .show import describe
 
 MEMORY = 8 * 2**30  # bytes of address space; torch alone takes two or three
 
 
 def check_file(exercise: Exercise, seconds: float) -> Report:
     """Return what is to be said about the exercise's work.py, run in this process."""
+    holes = exercise.holes()
     end = time.monotonic() + seconds
-    path = str(exercise.work_path)
+    module = _load(exercise.work_path, seconds)
+    if isinstance(module, Finding):
+        return Report(exercise.id, exercise.chapter, (module,))
+    findings = (_check_hole(hole, vars(module).get(hole.name), end) for hole in holes)
+    return Report(exercise.id, exercise.chapter, tuple(findings))
+
+
+def _load(path: Path, seconds: float) -> ModuleType | Finding:
+    """Return the reader's file as a module, or say why it does not run."""
     with captured() as printed:
         try:
             with time_limit(seconds):
-                module = load_file(exercise.work_path)
+                return load_file(path)
         except (Exception, SystemExit) as error:
-            says = "The file does not run."
-            finding = Finding(
-                "work.py", report.ERROR, says, trace=trimmed(error, path), printed=printed.getvalue()
+            trace = trimmed(error, str(path))
+            return Finding(
+                path.name, report.ERROR, "The file does not run.", trace=trace, printed=printed.getvalue()
             )
-            return Report(exercise.id, exercise.chapter, (finding,))
         except TimeUp as error:
-            says = f"Loading the file took longer than {seconds:g} seconds, so it was stopped."
-            finding = Finding("work.py", report.STOPPED, says, trace=trimmed(error, path))
-            return Report(exercise.id, exercise.chapter, (finding,))
-    holes = exercise.holes()
-    findings = [_check_hole(hole, vars(module).get(hole.name), end) for hole in holes]
-    return Report(exercise.id, exercise.chapter, tuple(findings))
+            says = f"Loading the file took longer than {seconds:.2g} seconds, so it was stopped."
+            return Finding(path.name, report.STOPPED, says, trace=trimmed(error, str(path)))
 
 
 def _check_hole(hole: Hole, function: object, end: float) -> Finding:
     """Check one function of the file, in the time that the others left."""
     if function is None:
         return Finding(hole.name, report.WRONG, f"The file has no function `{hole.name}`: was it renamed?")
-    if not callable(function) or inspect.ismodule(function):
-        return Finding(
-            hole.name, report.WRONG, f"`{hole.name}` is {type(function).__name__}, not a function."
-        )
+    if not callable(function):
+        return Finding(hole.name, report.WRONG, f"`{hole.name}` is {describe(function)}, not a function.")
     left = end - time.monotonic()
-    if left < 0.5:
+    if left < 0.1:
         return Finding(hole.name, report.STOPPED, "Not checked: the functions before it took all the time.")
     return diagnose(hole, function, left)
 

@@ -60,11 +60,15 @@ class Progress:
 
     @classmethod
     def read(cls, root: Path) -> Progress:
-        """Return the progress for the exercises in `root`; none yet, if there is no file.
+        """Return the progress for the exercises in `root`."""
+        return cls.load(root.parent / NAME)
+
+    @classmethod
+    def load(cls, path: Path) -> Progress:
+        """Return what the file says; no progress yet, if there is no file.
 
         A file that cannot be understood is set aside, never overwritten.
         """
-        path = root.parent / NAME
         if not path.exists():
             return cls(path)
         try:
@@ -84,14 +88,22 @@ class Progress:
         return self.states.get(id, State())
 
     def change(self, id: str, **fields: bool | int) -> None:
-        """Change one exercise's state, and write the file."""
+        """Change one exercise's state in the file as it is now: another command may have written it."""
+        self._refresh()
         self.states[id] = replace(self[id], **fields)  # type: ignore[arg-type]
         self.write()
 
     def start(self, id: str) -> None:
         """Make an exercise the current one, and write the file."""
+        self._refresh()
         self.current = id
         self.write()
+
+    def _refresh(self) -> None:
+        """Take over what the file says now."""
+        now = Progress.load(self.path)
+        if self.path.exists():
+            self.states, self.current = now.states, now.current
 
     def write(self) -> None:
         """Write the file: to a temporary name first, so that it is never half there."""

@@ -80,7 +80,7 @@ def _without_report(exercise: Exercise, ended: int | None, seconds: float, last:
     """Tell that the process ended before it could report."""
     if ended is None:
         says = (
-            f"The code was still running after {seconds:g} seconds and could not be interrupted, so its"
+            f"The code was still running after {seconds:.2g} seconds and could not be interrupted, so its"
             " process was killed: is there a loop that does not end?"
         )
     elif ended < 0:

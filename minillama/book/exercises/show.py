@@ -39,11 +39,9 @@ def show(value: Any) -> str:
     if isinstance(value, np.generic):
         return repr(value.item())
     if isinstance(value, np.ndarray):
-        return np.array2string(value, separator=", ", prefix="array(", **_STYLE).join(
-            ("array(", _dtype(value))
-        )
+        return _array("array", value, value.dtype, ("float64", "int64", "bool"))
     if is_tensor(value):
-        return show(to_numpy(value)).replace("array(", "tensor(", 1)
+        return _array("tensor", to_numpy(value), value.dtype, ("torch.float32", "torch.int64", "torch.bool"))
     text = _plain(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]} ... ({len(text):,} characters)"
 
@@ -77,11 +75,12 @@ _BRACKETS: dict[type, str] = {list: "[{}]", tuple: "({})", set: "{{{}}}"}
 _STYLE: dict[str, Any] = {"precision": 6, "max_line_width": WIDTH, "threshold": 60, "edgeitems": 3}
 
 
-def _dtype(value: np.ndarray) -> str:
-    """Return the end of an array's text: its dtype, if one would have to type it."""
-    usual = value.dtype in (np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_))
-    end = "" if usual else f", dtype={value.dtype}"
-    return f"{end})" if value.size <= _STYLE["threshold"] else f"{end}), shape {value.shape}"
+def _array(name: str, value: np.ndarray, dtype: object, usual: tuple[str, ...]) -> str:
+    """Return an array as text, with its dtype if one would have to type it, and its shape if it is cut."""
+    inside = np.array2string(value, separator=", ", prefix=f"{name}(", **_STYLE)
+    kind = "" if str(dtype) in usual else f", dtype={dtype}"
+    cut = f", shape {value.shape}" if value.size > _STYLE["threshold"] else ""
+    return f"{name}({inside}{kind}){cut}"
 
 
 def _plain(value: Any) -> str:
