@@ -38,14 +38,13 @@ import sentencepiece
 import tiktoken
 import tokenizers
 from IPython.display import HTML
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from minillama.book.plotting import COLORS, use_style
 from minillama.config import LlamaConfig
 from minillama.data.corpora import cached, read_corpus
 from minillama.data.stories import Stories
 from minillama.tokenizer import PATTERNS, Tokenizer
-from minillama.tokenizer.alphabet import BYTE_ORDER
+from minillama.tokenizer.alphabet import BYTE_ORDER, to_letters
 
 use_style()
 
@@ -59,8 +58,8 @@ use_style()
 prediction = {
     "tokens that LLaMA 3 needs for ' strawberry', with the space": 3,
     "tokens that the 32,000-entry vocabulary of LLaMA 2's kind needs for '12345678'": 2,
-    "a Chinese sentence over its English translation, in tokens, same vocabulary": 1.0,
-    "per cent fewer tokens on unseen text when a vocabulary grows from 1,024 to 4,096": 50,
+    "a Chinese sentence over its English translation, in tokens of that vocabulary": 1.0,
+    "per cent fewer tokens of unseen Shakespeare when a vocabulary grows from 1,024 to 4,096": 50,
 }
 
 # %% [markdown]
@@ -84,29 +83,6 @@ REAL = cached("tokenizers")  # where they are missing, the error names the comma
 llama3 = Tokenizer.load(REAL / "llama-3.model")
 
 
-def byte_rows(text, tok):
-    """For each stage of the pipeline: its name and a list of (label, first byte, number of bytes)."""
-    ids = tok.encode(text)
-    characters, tokens, at = [], [], 0
-    for character in text:
-        label = show(character.encode()) if ord(character) < 0x3000 else f"U+{ord(character):X}"
-        characters.append((label, at, len(character.encode())))
-        at += len(character.encode())
-    at = 0
-    for i in ids:
-        tokens.append((tok.token_bytes(i), at, len(tok.token_bytes(i))))
-        at += len(tok.token_bytes(i))
-    raw = [(f"{b:02X}", k, 1) for k, b in enumerate(text.encode())]
-    shown = [(show(t), start, n) for t, start, n in tokens]
-    numbers = [(str(i), start, n) for i, (_, start, n) in zip(ids, tokens, strict=True)]
-    return [
-        ("characters", characters),
-        ("UTF-8 bytes", raw),
-        ("tokens", shown),
-        ("ids: what the model reads", numbers),
-    ]
-
-
 def is_text(token):
     """Whether these bytes are whole characters."""
     return token.decode(errors="ignore").encode() == token
@@ -124,33 +100,35 @@ def spell(text, tok, between="|"):
     return between.join(show(tok.token_bytes(i)) for i in tok.encode(text))
 
 
-def draw_rows(rows, figsize):
-    """Boxes in rows, all on one axis of bytes, so that what stands above a box is what it is made of."""
-    figure, axes = plt.subplots(figsize=figsize)
-    tints = [COLORS["blue"], COLORS["orange"], COLORS["green"], COLORS["purple"]]
-    for y, (name, boxes) in enumerate(rows):
-        for k, (label, start, n) in enumerate(boxes):
+def draw_stages(text, tok, figsize=(9, 3.4)):
+    """Characters, bytes, tokens and ids of a text, as rows of boxes on one axis of bytes."""
+    ids = tok.encode(text)
+    tokens = [tok.token_bytes(i) for i in ids]
+    names = [show(c.encode()) if ord(c) < 0x3000 else f"U+{ord(c):X}" for c in text]
+    rows = [
+        ("characters", "blue", names, [len(c.encode()) for c in text]),
+        ("UTF-8 bytes", "orange", [f"{b:02X}" for b in text.encode()], [1] * len(text.encode())),
+        ("tokens", "green", [show(t) for t in tokens], [len(t) for t in tokens]),
+        ("ids: what the model reads", "purple", [str(i) for i in ids], [len(t) for t in tokens]),
+    ]
+    _, axes = plt.subplots(figsize=figsize)
+    for y, (name, colour, labels, widths) in enumerate(rows):
+        x = 0
+        for k, (label, width) in enumerate(zip(labels, widths, strict=True)):
+            shade = 0.22 + 0.2 * (k % 2)
             axes.add_patch(
-                plt.Rectangle(
-                    (start + 0.04, -y), n - 0.08, 0.66, color=tints[y % 4], alpha=0.22 + 0.2 * (k % 2)
-                )
+                plt.Rectangle((x + 0.04, -y), width - 0.08, 0.66, color=COLORS[colour], alpha=shade)
             )
-            axes.text(
-                start + n / 2,
-                -y + 0.33,
-                label,
-                ha="center",
-                va="center",
-                fontsize=8 if len(label) <= 2 * n + 1 else 6,
-            )
+            size = 8 if len(label) <= 2 * width + 1 else 6
+            axes.text(x + width / 2, -y + 0.33, label, ha="center", va="center", fontsize=size)
+            x += width
         axes.text(0, -y + 0.72, name, fontsize=8, va="bottom")
-    axes.set(xlim=(0, max(s + n for _, s, n in rows[0][1])), ylim=(1 - len(rows) - 0.05, 1.05))
+    axes.set(xlim=(0, len(text.encode())), ylim=(1 - len(rows) - 0.05, 1.05))
     axes.axis("off")
-    return figure
 
 
 # %% tags=["figure"] alt="Four rows of boxes on one axis of bytes for the text Olá, llama with a llama emoji: 13 characters, their UTF-8 bytes in hexadecimal, where á takes two bytes and the emoji four, the tokens of LLaMA 3, and their ids. The word llama with the space before it is one token; the emoji is cut into three"
-_ = draw_rows(byte_rows("Olá, llama 🦙!", llama3), figsize=(9, 3.4))
+draw_stages("Olá, llama 🦙!", llama3)
 
 # %% [markdown]
 # Look at the right end. The emoji is one character and four bytes, and it is cut into three tokens, none of which is
@@ -186,16 +164,13 @@ for e in ("é", "e\u0301"):
 plays = "\n".join(read_corpus(cached("shakespeare")))
 seen_text, unseen_text = plays[:400_000], plays[1_000_000:1_200_000]
 
-words_seen = Counter(regex.findall(r"\p{L}+", seen_text.lower()))
-words_unseen = regex.findall(r"\p{L}+", unseen_text.lower())
-missing = [word for word in words_unseen if word not in words_seen]
-print(
-    f"{len(words_seen):,} different words in the first part, {sum(n == 1 for n in words_seen.values()):,} of them once only"
-)
-print(
-    f"of {len(words_unseen):,} words in the second part {len(missing) / len(words_unseen):.1%} are missing from the list"
-)
-print(" ".join(list(dict.fromkeys(missing))[:9]))
+listed = Counter(regex.findall(r"\p{L}+", seen_text.lower()))
+later = regex.findall(r"\p{L}+", unseen_text.lower())
+missing = [word for word in later if word not in listed]
+once = sum(n == 1 for n in listed.values())
+print(f"the list has {len(listed):,} words, {once:,} of them seen once only")
+print(f"of the {len(later):,} words that follow, {len(missing) / len(later):.1%} are not in it:")
+print(" ".join(list(dict.fromkeys(missing))[:9]), "...")
 
 # %% [markdown]
 # Half of the listed words were seen once only, too rarely to learn much about, and yet one word in ten is not listed.
@@ -281,10 +256,13 @@ def train_simple(pieces, vocab_size):
     return merges
 
 
-words_with_space = Counter(
-    piece.encode() for piece in regex.findall(r" ?\p{L}+|[^\p{L}]", seen_text[:20_000])
-)
-merges = train_simple(words_with_space, vocab_size=300)
+def cut_roughly(text):
+    """Words with the space before them, and every other character by itself."""
+    return Counter(piece.encode() for piece in regex.findall(r" ?\p{L}+|[^\p{L}]", text))
+
+
+first_pieces = cut_roughly(seen_text[:20_000])
+merges = train_simple(first_pieces, vocab_size=300)
 print(" ".join(show(left + right) for left, right in merges))
 
 # %% [markdown]
@@ -293,18 +271,23 @@ print(" ".join(show(left + right) for left, right in merges))
 # What if we do not cut the text at all, and let merges run where they like?
 
 # %%
-sample = seen_text[:12_000]
-tokens_uncut = [left + right for left, right in train_simple(Counter([sample.encode()]), vocab_size=450)]
-pieces = Counter(piece.encode() for piece in regex.findall(r" ?\p{L}+|[^\p{L}]", sample))
-tokens_cut = [left + right for left, right in train_simple(pieces, vocab_size=450)]
-for name, tokens in (("no cuts", tokens_uncut), ("cut at words", tokens_cut)):
-    print(f"{name:13}", " ".join(show(t) for t in sorted(tokens, key=len, reverse=True)[:12]))
+tale = "\n".join(story.text for story in islice(Stories(seed=3), 24))
+for name, pieces in (("no cuts", Counter([tale.encode()])), ("cut at words", cut_roughly(tale))):
+    learnt = train_simple(pieces, vocab_size=400)
+    tokens = [left + right for left, right in learnt]
+    parts = {piece: [bytes([b]) for b in piece] for piece in pieces}
+    for pair in learnt:
+        parts = {piece: merge(p, pair) for piece, p in parts.items()}
+    density = len(tale.encode()) / sum(len(parts[piece]) * n for piece, n in pieces.items())
+    print(f"{name}: {density:.2f} bytes per token")
+    print("   longest tokens:", " ".join(show(t) for t in sorted(tokens, key=len, reverse=True)[:9]))
+    print("   with 'and':    ", " ".join(show(t) for t in tokens if b"and" in t))
 
 # %% [markdown]
-# Without cuts, merges cross from word to word, and symbols are spent on *this* text: names of speakers together with
-# the line break and the indent, ends of words together with a comma and the next word's start. On its own training
-# text that compresses well. But the same word then hides in many tokens, `dog`, `dog.`, `dog!`, and what the model
-# learns about one says nothing about the others: the GPT-2 paper (section 2.2) gives this very example, and cuts.
+# Without cuts, merges run from word to word, and symbols are spent on the ways in which words happen to meet: *said*
+# with the quotation mark before it, *and* with its comma. It even compresses a little better. But one word now hides in
+# several tokens, and what the model learns about one says nothing about the others. The GPT-2 paper (section 2.2) gives
+# the example of `dog.`, `dog!` and `dog?`, each with a token of its own, and cuts.
 #
 # So before any merging a **pre-tokeniser** cuts the text, and no token ever crosses a cut. GPT-2 made it one regular
 # expression; here is LLaMA 3's, taken apart. At each position the first alternative that matches wins.
@@ -396,19 +379,20 @@ def cut(text):
     return Counter(piece.encode() for piece in cutter.findall(text))
 
 
-assert train(words_with_space, 300)[0] == merges  # the slow and the quick version agree, merge by merge
+assert train(first_pieces, 300)[0] == merges  # the slow and the quick version agree, merge by merge
 seen_pieces, unseen_pieces = cut(seen_text), cut(unseen_text)
 merges, merged_counts, work = train(seen_pieces, vocab_size=4096)
 stream = len(seen_text.encode()) * len(merges)
 print(
-    f"{len(merges):,} merges learnt from {len(seen_text.encode()):,} bytes, {len(seen_pieces):,} distinct pieces"
+    f"{len(merges):,} merges, {len(seen_text.encode()):,} bytes of text, {len(seen_pieces):,} distinct pieces"
 )
-print(
-    f"symbols read: {stream:.1e} if each merge reads the text, {work['simple']:.1e} if it reads the distinct pieces,"
-)
-print(
-    f"              {work['indexed']:.1e} with the index: {work['simple'] / work['indexed']:,.0f} and {stream / work['indexed']:,.0f} times fewer"
-)
+print("symbols read, if every merge")
+for how, n in (
+    ("reads the text", stream),
+    ("reads the distinct pieces", work["simple"]),
+    ("uses the index", work["indexed"]),
+):
+    print(f"   {how:26} {n:8.1e}   {n / work['indexed']:7,.0f} x")
 
 # %% [markdown]
 # What did it find worth a symbol? Early merges are letters that go together, then come the commonest words; late
@@ -492,7 +476,7 @@ def draw_tree(axes, token, x, colour):
 
 
 def draw_words(words):
-    figure, axes = plt.subplots(figsize=(9, 4.2))
+    _, axes = plt.subplots(figsize=(9, 4.2))
     x = 0
     for word in words:
         for k, token in enumerate(encode_piece(word, rank)):
@@ -504,11 +488,10 @@ def draw_words(words):
     axes.set(ylabel="vocabulary size at which the merge came", xlim=(-0.3, x), ylim=(205, 4096))
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    return figure
 
 
 # %% tags=["figure"] alt="Merge trees of three words in the vocabulary learnt from Shakespeare, drawn upwards from their letters; each joint stands at the vocabulary size at which the merge was learnt. The word ' kingdom' ends as one token, ' Northumberland' and ' unmatched' as several"
-_ = draw_words([b" kingdom", b" unmatched", b" Northumberland"])
+draw_words([b" kingdom", b" unmatched", b" Northumberland"])
 
 # %% [markdown]
 # Each letter stands at the bottom, each joint at the vocabulary size at which that merge was learnt. Cut the picture
@@ -668,8 +651,9 @@ print(f"\n{len(story.text.encode())} bytes, {story.nats:.1f} nats")
 # %%
 story_pieces = cut("\n".join(story.text for story in islice(Stories(seed=10), 1500)))
 new_stories = list(islice(Stories(seed=11), 500))
+new_pieces = sum((cut(story.text) for story in new_stories), Counter())
+new_bytes = sum(len(story.text.encode()) for story in new_stories)
 new_text = "\n".join(story.text for story in new_stories)
-new_pieces, new_bytes = cut(new_text), len(new_text.encode())
 floor = sum(story.nats for story in new_stories)  # nats, exact
 
 story_merges, _, _ = train(story_pieces, vocab_size=4096)
@@ -723,7 +707,7 @@ print("counting every place: all", len(theirs), "merges equal the package's")
 first = next(i for i, (mine, other) in enumerate(zip(merges, theirs, strict=False)) if mine != other)
 print("counting what can be merged: equal up to merge", first, "where the package joins", theirs[first])
 ours, others = ({left + right for left, right in m} for m in (merges, theirs))
-print("tokens that only one of the two vocabularies has:", ours - others, others - ours)
+print("tokens that only one of the two vocabularies has:", sorted(ours ^ others))
 
 # %% [markdown]
 # The over-counted pairs are runs of one symbol, line ends above all: they come a little too early. In the end nearly
@@ -735,17 +719,12 @@ print("tokens that only one of the two vocabularies has:", ours - others, others
 # whatever neighbours give a token when joined may be merged, and the token's number is the rank.
 
 # %%
-letters = bytes_to_unicode()  # tokenizer.json writes bytes as letters; this is transformers' table for it
-
-
-def as_letters(token):
-    return "".join(letters[b] for b in token)
-
-
 witness = tokenizers.Tokenizer(
     tokenizers.models.BPE(
-        vocab={as_letters(token): i for i, token in enumerate(token_of)},
-        merges=[(as_letters(left), as_letters(right)) for left, right in merges],
+        vocab={
+            to_letters(token): i for i, token in enumerate(token_of)
+        },  # that library writes a byte as a letter
+        merges=[(to_letters(left), to_letters(right)) for left, right in merges],
     )
 )
 witness.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
@@ -758,9 +737,7 @@ strange = "naïve café 🦙🦙 羊驼 \u0000\t tabs  \r\n ''\u00a0'LL 1234567 
 for text in (unseen_text, strange):
     assert encode(text) == witness.encode(text).ids
     assert decode(encode(text)) == text
-print(
-    f"{len(encode(unseen_text)):,} ids of unseen text equal those of tokenizers, and decode to the same text"
-)
+print(f"{len(encode(unseen_text)):,} ids equal those of tokenizers, and decode to the same text")
 
 
 def read_ranks(name):
@@ -778,11 +755,8 @@ def llama3_rank(pair):
     return llama3_ranks.get(pair[0] + pair[1], math.inf)
 
 
-mine = [
-    llama3_ranks[token]
-    for piece in cutter.findall(unseen_text)
-    for token in encode_piece(piece.encode(), llama3_rank)
-]
+once = {piece: encode_piece(piece.encode(), llama3_rank) for piece in set(cutter.findall(unseen_text))}
+mine = [llama3_ranks[token] for piece in cutter.findall(unseen_text) for token in once[piece]]
 assert mine == meta.encode(unseen_text)
 print(f"{len(mine):,} ids under LLaMA 3's vocabulary equal those of tiktoken")
 
@@ -806,10 +780,8 @@ def encode_piece_wrong(piece):
 
 
 wrong = {piece: encode_piece_wrong(piece) for piece in unseen_pieces}
-print(
-    "does every piece survive the round trip?",
-    all(b"".join(tokens) == piece for piece, tokens in wrong.items()),
-)
+intact = all(b"".join(tokens) == piece for piece, tokens in wrong.items())
+print("does every piece survive the round trip?", intact)
 changed = [piece for piece, _ in unseen_pieces.most_common() if wrong[piece] != bpe[piece]]
 for piece in changed[:3]:
     print("|".join(map(show, wrong[piece])), "instead of", "|".join(map(show, bpe[piece])))
@@ -830,9 +802,7 @@ differ = sum(n for piece, n in unseen_pieces.items() if wrong[piece] != bpe[piec
 print(f"{differ:.0%} of the pieces get other tokens")
 for name, counts in (("right", right_counts), ("wrong", wrong_counts)):
     nats = unigram_nats(model_counts, counts, 4096)
-    print(
-        f"{name}: {n_bytes / counts.total():.2f} bytes per token, {nats / n_bytes:.2f} nats per byte under the same model"
-    )
+    print(f"{name}: {n_bytes / counts.total():.2f} bytes per token, {nats / n_bytes:.2f} nats per byte")
 
 # %% [markdown]
 # **Mistake two: counting what cannot be merged.** You met it above as a convention. When it is not meant, the
@@ -844,20 +814,19 @@ for name, count in (("what can be merged", count_pairs), ("every place", count_e
     for _ in range(3):
         pair, n = min(count(parts).items(), key=lambda item: (-item[1], item[0]))
         shorter = merge(parts, pair)
-        print(
-            f"{name:20} {show(pair[0] + pair[1])!r:5} counted {n}, text shorter by {len(parts) - len(shorter)}"
-        )
+        print(f"{name:20} {show(pair[0] + pair[1]):3} counted {n}, shorter by {len(parts) - len(shorter)}")
         parts = shorter
 
 left_over = sum(len(piece) * n for piece, n in seen_pieces.items()) - sum(merged_counts)
 assert left_over == token_counts(seen_pieces, rank).total()
 print(
-    f"Shakespeare: {len(seen_text.encode()):,} bytes - {sum(merged_counts):,} merges = {left_over:,} tokens, exactly"
+    f"Shakespeare: {len(seen_text.encode()):,} bytes - {sum(merged_counts):,} merges = {left_over:,} tokens"
 )
 
 # %% [markdown]
 # The last line is the law for a whole training run: the counts noted while *training* tell how many tokens the
-# training text has when *encoded*, without encoding it. Two programs that share no code agree to the last token.
+# training text has when *encoded*, without encoding it. (The assertion in the cell encodes it, and agrees to the last
+# token.)
 #
 # ## The other school: SentencePiece
 #
@@ -877,7 +846,6 @@ print(
 
 # %%
 sp = sentencepiece.SentencePieceProcessor(str(REAL / "mistral-v1.model"))
-NORMAL, BYTE = "normal", "byte"
 piece_id, piece_score = {}, {}
 for i in range(sp.vocab_size()):
     piece_id[sp.id_to_piece(i)] = i
@@ -1044,7 +1012,7 @@ for (text, what), runs in curves.items():
 # %% [markdown]
 # What does a larger vocabulary cost? Each token more is a row of the embedding table and a row of the output matrix,
 # and the output row takes part in every step. The right-hand picture sets this against the gain: the floating-point
-# operations (FLOPs) that it takes to train on one *byte* of Shakespeare, for the small model of chapter 01's kind,
+# operations (FLOPs) that it takes to train a model of width 128 with four layers on one *byte* of Shakespeare,
 # `flops_per_token(V) / bytes_per_token(V)`.
 
 
@@ -1064,7 +1032,7 @@ for V in (256, 512, 1024, 2048, 4096):
 print(f"cheapest near V = {round(grid[cost.argmin()], -2):,}")
 
 # %% tags=["figure"] alt="Left: bytes per token against vocabulary size from 256 to 4,096 on a logarithmic axis. Stories rise fast and flatten once every word has a token; Shakespeare rises more slowly, training text above unseen text. Right: training FLOPs per byte of Shakespeare for a model of width 128 fall at first and rise again, with a minimum between one and two thousand tokens"
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), gridspec_kw={"width_ratios": [3, 2]})
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), gridspec_kw={"width_ratios": [3, 2]})
 styles = {"training text": ":", "unseen text": "-"}
 for (text, what), runs in curves.items():
     colour = COLORS["blue"] if text == "stories" else COLORS["orange"]
@@ -1076,7 +1044,7 @@ for (text, what), runs in curves.items():
 left.set_xscale("log", base=2)
 left.set_xticks([256, 512, 1024, 2048, 4096], ["256", "512", "1,024", "2,048", "4,096"])
 left.set(xlabel="vocabulary size (tokens)", ylabel="bytes per token")
-left.legend(fontsize=8)
+left.legend(fontsize=7.5, loc="lower right", frameon=False)
 right.plot(grid, cost / 1e6, color=COLORS["green"])
 right.plot(grid[cost.argmin()], cost.min() / 1e6, "o", color=COLORS["green"])
 right.set_xscale("log", base=2)
@@ -1087,17 +1055,17 @@ figure.tight_layout()
 # %% [markdown]
 # Bands are the range over the three samples. Read four things:
 #
-# 1. On a logarithmic axis Shakespeare's curve is nearly straight: each doubling of the vocabulary buys about the same
-#    number of bytes per token again, and costs twice as many rows as the doubling before.
-# 2. The stories saturate. Once every word is one token, no merge is left to make; a larger vocabulary is not even
+# 1. Shakespeare's curve bends slowly on a logarithmic axis: each doubling of the vocabulary buys a little less than the
+#    one before, and costs twice as many rows.
+# 2. The stories saturate. Once every word is one token no merge is left to make, and a larger vocabulary is not even
 #    possible.
-# 3. Training text compresses better than unseen text, and the gap grows with $V$: late merges are partly *this* text
-#    learnt by heart. Tokenizers overfit too.
-# 4. Merges from the wrong text (dashed) help half as much. Whoever trains the tokenizer decides whose texts are
-#    short.
+# 3. Shakespeare's training text compresses better than unseen text, and the gap grows with $V$: late merges are partly
+#    *this* text learnt by heart. Tokenizers overfit too. (The stories do not, for all their words are in every sample.)
+# 4. Merges learnt on the other text (dashed) make half as many tokens again. Whoever trains the tokenizer decides whose
+#    texts are short.
 #
-# And the cost has a minimum. A small model should have a small vocabulary; the larger the rest of the model, the less
-# an extra row weighs, and the further right the minimum lies (Tao and others, 2024, fit laws for it).
+# And the cost has a minimum: a small model is best served by a small vocabulary. The larger the rest of the model, the
+# less an extra row weighs, and the further right the minimum lies (Tao and others, 2024, fit laws for it).
 #
 # ## One sentence, four vocabularies
 #
@@ -1135,7 +1103,7 @@ boxes("A lhama não gosta de 12345 maçãs; the llama doesn't either. 羊驼 �
 texts = {
     "English": "The llama carried apples over the mountain, but it did not like the rain.",
     "Portuguese": "A lhama carregou maçãs por cima da montanha, mas não gostou da chuva.",
-    "Chinese": "羊驼驮着苹果翻过了山，但它不喜欢下雨。",
+    "Chinese": "大羊驼驮着苹果翻过了山，但它不喜欢下雨。",
     "Hindi": "लामा सेब लेकर पहाड़ पार कर गया, लेकिन उसे बारिश पसंद नहीं आई।",
     "Python": "def mean(values):\n    total = sum(values)\n    return total / len(values)\n",
     "numbers": "3.14159 + 2,718,281 = 2718284.14159",
@@ -1241,9 +1209,9 @@ lone = sum(a == space and meta.decode([b])[:1].isalpha() for a, b in pairwise(id
 print(f"a lone space before a letter: {lone} times in {len(ids):,} tokens of stories")
 
 # %% [markdown]
-# **Tokens that hardly any text produces.** A vocabulary is learnt on one text, the model on another. In 2023 people
-# found that GPT-3's vocabulary held ` SolidGoldMagikarp`, a user name that the model had hardly ever seen; asked to
-# repeat it, the model said something else. Land and Bartolo (2024) search for such under-trained tokens
+# **Tokens that hardly any text produces.** A vocabulary is learnt on one text, the model on another. In 2023
+# Rumbelow and Watkins found that GPT-3's vocabulary held ` SolidGoldMagikarp`, a user name that the model had hardly
+# ever seen; asked to repeat it, the model said something else. Land and Bartolo (2024) search for such under-trained tokens
 # systematically. A first sieve needs no model: take every token of LLaMA 4, read it as text, encode the text. Does the
 # token come back?
 
@@ -1288,7 +1256,7 @@ for word in (" Việt", " nhiều", " každ"):
 # In one training run that is impossible: whatever was merged once can be merged again. And all of them lie in the last
 # 28,000: the added tokens were learnt elsewhere, and not all of their intermediate steps came along. Meta's tokenizer works all the same,
 # because `tiktoken` looks whether a whole piece is a token before it merges anything. A program that leaves this out
-# reads English perfectly and Vietnamese wrongly, and that has happened (llama.cpp, pull request 7193).
+# reads English perfectly and Vietnamese wrongly, and that has happened (llama.cpp, pull request 7193, May 2024).
 #
 # **A vocabulary is a fossil bed.** It remembers what its training text was full of.
 
