@@ -24,7 +24,7 @@ COLORS: dict[str, str] = {
     "orange": "#c98200",
     "green": "#109a86",
     "red": "#bb4432",
-    "purple": "#c77dba",
+    "purple": "#c67ab8",
     "grey": "#737373",
 }
 """The palette by name. Plots take the first five in this order; grey is for text, axes, references."""
