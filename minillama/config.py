@@ -136,7 +136,7 @@ class LlamaConfig:
     --------
     >>> cfg = LlamaConfig(dim=256, n_heads=8)
     >>> cfg.head_dim, cfg.n_params()
-    (32, 2106624)
+    (32, 1976576)
     >>> LlamaConfig.named("llama-2-70b").n_kv_heads
     8
     """
