@@ -67,7 +67,7 @@ def read(data: bytes, config: bytes | None = None) -> Tokenizer:
     merges = _merges(_field(model, "merges", list, "model."), vocab)
     specials = {content: token_id for token_id, content, _ in added}
     always = [content for _, content, special in added if not special]
-    bos, eos = _ends(root, None if config is None else parse_json(config), specials)
+    bos, eos = _named_ends(config, specials) or _usual_ends(root, specials)
     build = _byte_level if is_byte_level(root) else _sentencepiece
     return Tokenizer(build(root, names, merges, specials), specials, bos, eos, always)
 
@@ -199,19 +199,28 @@ def _merges(entries: list[Any], vocab: Mapping[str, int]) -> list[Pair]:
     return merges
 
 
-def _ends(
-    root: Mapping[str, Any], config: Mapping[str, Any] | None, specials: Mapping[str, int]
-) -> tuple[str | None, str | None]:
-    """Names of the tokens that begin and end a text."""
-    if config is not None and ("bos_token" in config or "eos_token" in config):
-        named = [config.get(key) for key in ("bos_token", "eos_token")]
-        bos, eos = (name.get("content") if isinstance(name, dict) else name for name in named)
-        for key, name in (("bos_token", bos), ("eos_token", eos)):
-            if name is not None and name not in specials:
-                raise TokenizerError(
-                    f"tokenizer_config.json names {name!r} as {key}, which is no added token"
-                )
-        return bos, eos
+def _named_ends(config: bytes | None, specials: Mapping[str, int]) -> tuple[str | None, str | None] | None:
+    """Names of the tokens that begin and end a text, from ``tokenizer_config.json``, if it has any."""
+    try:
+        table = {} if config is None else parse_json(config)
+        bos, eos = (_name(table, key, specials) for key in ("bos_token", "eos_token"))
+    except TokenizerError as error:
+        raise TokenizerError(f"tokenizer_config.json beside it: {error}") from None
+    return (bos, eos) if "bos_token" in table or "eos_token" in table else None
+
+
+def _name(table: Mapping[str, Any], key: str, specials: Mapping[str, int]) -> str | None:
+    """Name of a special token, given as text, as an object with the text, or not at all."""
+    name = table.get(key)
+    if isinstance(name, dict):
+        name = _field(name, "content", str, f"{key}.")
+    if name is not None and (not isinstance(name, str) or name not in specials):
+        raise TokenizerError(f"{key} is {name!r:.60}; expected one of the {len(specials)} added tokens")
+    return name
+
+
+def _usual_ends(root: Mapping[str, Any], specials: Mapping[str, int]) -> tuple[str | None, str | None]:
+    """Names of the tokens that begin and end a text, from the post-processor or by habit."""
     bos, eos = _around_text(root.get("post_processor"))
     bos = bos if bos in specials else next((name for name in BOS_NAMES if name in specials), None)
     eos = eos if eos in specials else next((name for name in EOS_NAMES if name in specials), None)

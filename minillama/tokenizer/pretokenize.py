@@ -39,6 +39,11 @@ PATTERNS: dict[str, tuple[str, ...]] = {
 }
 """The named patterns: each a row of regular expressions, applied one after another."""
 
+SLOWEST = 100_000
+"""Characters a second below which splitting by a pattern of unknown origin is given up; ours do 5 million."""
+
+_OURS = frozenset(pattern for row in PATTERNS.values() for pattern in row)
+
 
 class PreTokenizer:
     r"""Cuts text where a row of regular expressions matches.
@@ -54,7 +59,8 @@ class PreTokenizer:
     Raises
     ------
     TokenizerError
-        If a name is unknown or an expression is not a valid one.
+        If a name is unknown, an expression is not a valid one, or (when splitting) an expression that is
+        none of ours goes on without end: a file can hold one that takes exponential time.
 
     Examples
     --------
@@ -75,8 +81,10 @@ class PreTokenizer:
         except (regex.error, TypeError, OverflowError, RecursionError) as error:
             raise TokenizerError(f"the pre-tokeniser's pattern is not a valid expression: {error}") from None
 
-    def split(self, text: str) -> list[str]:
+    def split(self, text: str, patience: float = 5.0) -> list[str]:
         """Cut ``text`` into words; joined again they are ``text``.
+
+        ``patience`` is the time in seconds that an unknown pattern gets, beyond what ``SLOWEST`` grants.
 
         Examples
         --------
@@ -85,23 +93,30 @@ class PreTokenizer:
         """
         words = [text] if text else []
         for pattern in self._compiled:
-            words = [piece for word in words for piece in _isolate(pattern, word)]
+            timeout = None if pattern.pattern in _OURS else patience + len(text) / SLOWEST
+            try:
+                words = [piece for word in words for piece in _isolate(pattern, word, timeout)]
+            except TimeoutError:
+                raise TokenizerError(
+                    f"the pre-tokeniser's pattern {pattern.pattern!r:.80} took over {timeout:.0f} s for"
+                    f" {len(text)} characters; expected a pattern without nested repetition"
+                ) from None
         return words
 
 
-def _isolate(pattern: "regex.Pattern[str]", text: str) -> list[str]:
+def _isolate(pattern: "regex.Pattern[str]", text: str, timeout: float | None) -> list[str]:
     """Cut ``text`` into the matches of ``pattern`` and what lies between them."""
     if not pattern.groups:
-        matches = pattern.findall(text)
+        matches = pattern.findall(text, timeout=timeout)
         if sum(map(len, matches)) == len(text):  # the matches cover the text: nothing lies between
             return [match for match in matches if match]
-    return list(_isolate_with_gaps(pattern, text))
+    return list(_isolate_with_gaps(pattern, text, timeout))
 
 
-def _isolate_with_gaps(pattern: "regex.Pattern[str]", text: str) -> Iterator[str]:
+def _isolate_with_gaps(pattern: "regex.Pattern[str]", text: str, timeout: float | None) -> Iterator[str]:
     """Do the same for a pattern that leaves gaps."""
     end = 0
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text, timeout=timeout):
         if match.start() > end:
             yield text[end : match.start()]
         if match.group():

@@ -99,7 +99,8 @@ def _piece(data: bytes, span: range, i: int) -> Piece:
             score = field.value if isinstance(field.value, float) else math.nan
         elif field.number == 3:
             if field.value not in KINDS:
-                raise TokenizerError(f"piece {i} has type {field.value}; expected one of {list(KINDS)}")
+                found = field.value if isinstance(field.value, int) else "bytes"
+                raise TokenizerError(f"piece {i} has type {found}; expected one of {list(KINDS)}")
             kind = KINDS[field.value]
     if not math.isfinite(score):
         raise TokenizerError(f"piece {i} at offset {span.start} has no finite float32 as score; expected one")
