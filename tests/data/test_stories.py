@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minillama.data.stories import LANGUAGES, LEVELS, Stories, StoryError
-from minillama.data.stories.narrators import Parser, Sampler, Writer
+from minillama.data.stories.narrators import Sampler, Writer
+from minillama.data.stories.parser import Parser
 from minillama.data.stories.templates import Ways, decided, ways
 from minillama.data.stories.words import Choice, Word, clashes
 

@@ -12,10 +12,14 @@ model. The modules, in the order in which to read them:
 
     words.py        words and their forms, choices between them
     templates.py    sentences in two languages, side by side
-    narrators.py    Sampler, Parser, Replayer: three ways to run one story program
+    narrators.py    Sampler and Replayer, two of the three ways to run a story program
+    parser.py       the third way: to read
     derivation.py   what a text says, once it is read
-    lexicon.py      the words
-    level1.py ...   the stories
+    lexicon.py      how a dictionary entry becomes a word with all its forms
+    level1.py       the smallest world, in one file
+    level2.py       two friends who talk
+    level3.py       the whole world, with cast.py, things.py and the kinds of story in kinds/
+    tasks.py        instructions, questions and a reward, all checked by parsing
 """
 
 from __future__ import annotations
@@ -24,14 +28,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from minillama.data.stories import level1, level3
+from minillama.data.stories import level1, level2, level3
 from minillama.data.stories.derivation import Derivation, Span, read
-from minillama.data.stories.narrators import Chosen, Program, Sampler, StoryError
+from minillama.data.stories.narrators import Chosen, Program, Sampler
+from minillama.data.stories.parser import StoryError
 from minillama.data.stories.words import LANGUAGES
 
 __all__ = ["LANGUAGES", "LEVELS", "Chosen", "Derivation", "Span", "Stories", "Story", "StoryError"]
 
-LEVELS: dict[int, Program] = {1: level1.tell, 3: level3.tell}
+LEVELS: dict[int, Program] = {1: level1.tell, 2: level2.tell, 3: level3.tell}
 
 
 @dataclass(frozen=True)

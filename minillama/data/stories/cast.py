@@ -157,7 +157,7 @@ THEY = {
 
 @cache
 def person(called: Word, kind: Word) -> Word:
-    """Return somebody with a name and a kind: the name, its pronouns, and `the`, `a`, `kinds` from the kind."""
+    """Return somebody with a name and a kind, and the forms of both."""
     en = {**called.forms["en"], **{form: kind.forms["en"][form] for form in ("the", "a")}}
     pt = {**called.forms["pt"], **{form: kind.forms["pt"][form] for form in ("o", "um", "do", "ao")}}
     en["kinds"], pt["kinds"] = kind.forms["en"]["s"], kind.forms["pt"]["s"]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from minillama.data.stories.narrators import Chosen, Parser, Program, Replayer
+from minillama.data.stories.narrators import Chosen, Program, Replayer
+from minillama.data.stories.parser import Parser
 from minillama.data.stories.templates import decided
 from minillama.data.stories.words import LANGUAGES
 

@@ -1,4 +1,5 @@
-"""Level 3: the whole world. Two friends, what they wear and where they live, and one of fifteen kinds of story.
+# ruff: noqa: E501 (a sentence stays on one line)
+"""Level 3: the whole world. Two friends, where they live, what they wear, and one of fifteen kinds of story.
 
     opening    who, what kind, where, wearing what         about two sentences
     hook       which kind of story it is                    one sentence, the choice among all kinds
@@ -95,7 +96,7 @@ def open_story(t: Any) -> Scene:
         home=HOMES,
         a=NAMES,
     )  # fmt: skip
-    look, kind_a, colour, wear = t.say(
+    _, kind_a, colour, wear = t.say(
         "{look:a} {kind} with {colour:a} {wear}.",
         "{kind:um} {look:@kind} de {wear} {colour:@wear}.",
         look=LOOKS,

@@ -50,7 +50,7 @@ WEAR = nouns(
     (3, "cape", "capa", "f"),
     (2, "bow", "laço", "m"),
     (2, "beret", "boina", "f"),
-    (1, "nightshirt", "camisola", "f"),
+    (1, "sweater", "suéter", "m", "sweaters", "suéteres"),
 )
 
 QUALITIES = adjectives(
@@ -164,20 +164,28 @@ FRAGILE = nouns(
     (2, "music box", "caixa de música", "f", "", "caixas de música"),
     (1, "snow globe", "globo de neve", "m", "", "globos de neve"),
 )
-GROCERIES = phrases(
+
+
+def _grocery(en: str, pt: str, article: str) -> Word:
+    return Word(en, {"": en}, {"": pt, "o": f"{article} {pt}"})
+
+
+GROCERIES = Choice(
     "grocery",
-    (5, "bread", "bread", "pão"),
-    (5, "cheese", "cheese", "queijo"),
-    (4, "soap", "soap", "sabão"),
-    (4, "tea", "tea", "chá"),
-    (3, "thread", "thread", "linha"),
-    (3, "rice", "rice", "arroz"),
-    (3, "pepper", "pepper", "pimenta"),
-    (2, "matches", "matches", "fósforos"),
-    (2, "wool", "wool", "lã"),
-    (2, "ink", "ink", "tinta"),
-    (1, "string", "string", "barbante"),
-    (1, "glue", "glue", "cola"),
+    {
+        _grocery("bread", "pão", "o"): 5,
+        _grocery("cheese", "queijo", "o"): 5,
+        _grocery("soap", "sabão", "o"): 4,
+        _grocery("tea", "chá", "o"): 4,
+        _grocery("thread", "linha", "a"): 3,
+        _grocery("rice", "arroz", "o"): 3,
+        _grocery("pepper", "pimenta", "a"): 3,
+        _grocery("matches", "fósforos", "os"): 2,
+        _grocery("wool", "lã", "a"): 2,
+        _grocery("ink", "tinta", "a"): 2,
+        _grocery("string", "barbante", "o"): 1,
+        _grocery("glue", "cola", "a"): 1,
+    },
 )
 PATHS = phrases(
     "path",

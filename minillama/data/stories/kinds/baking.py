@@ -94,8 +94,9 @@ def tell(t: Any, s: Scene) -> str:
     )
     t.say("For that you need {dish:recipe!rule}.", "Para isso é preciso {dish:recipe!rule}.", dish=dish)
     missing = t.say(
-        "There was no {missing} in the cupboard, only {missing:rest!rule}.",
+        "{a} found no {missing} in the cupboard, only {missing:rest!rule}.",
         "No armário não havia {missing}, só {missing:rest!rule}.",
+        a=a,
         missing=dish.missing,
     )
     turn = t.ways(

@@ -117,7 +117,7 @@ def tell(t: Any, s: Scene) -> str:
     if brave == "none":
         t.say(
             '"Together we are brave enough," [rule:whispered] {b}[rule:, and they went, paw in paw.]',
-            '"Nós temos coragem para isso," [rule:sussurrou] {b}[rule:, e foram de mãos dadas.]',
+            '"Nós temos coragem para isso", [rule:sussurrou] {b}[rule:, e foram de mãos dadas.]',
             b=b,
         )
         return discover(t, words)
@@ -145,7 +145,7 @@ def tell(t: Any, s: Scene) -> str:
     )
     t.say(
         '[ending:"Yes," said] {hero!rule}[ending:, "and now it wants a biscuit."]',
-        '[ending:"Era", disse] {hero!rule}[ending:, "e agora quer biscoito."]',
+        '[ending:"Era", disse] {hero!rule}[ending:, "e agora quer biscoito".]',
         hero=hero,
     )
     return mood

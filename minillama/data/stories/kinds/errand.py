@@ -71,7 +71,7 @@ def tell(t: Any, s: Scene) -> str:
     )
     forgotten = words[bought]
     t.ask("rule", ("What did {a} forget?", "O que {a} esqueceu?"), ("{f}", "{f}"), a=a, f=forgotten)
-    t.say('"And the {f!rule}?" asked Grandmother.', '"Cadê {f!rule}?", perguntou a avó.', f=forgotten)
+    t.say('"And the {f!rule}?" asked Grandmother.', '"E {f:o!rule}?", perguntou a avó.', f=forgotten)
     turn = t.ways(
         "turn",
         (

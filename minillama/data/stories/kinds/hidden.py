@@ -39,7 +39,7 @@ def tell(t: Any, s: Scene) -> str:
             3,
             "box",
             "Meanwhile {b} swept the floor and carried {box:the} to {room2:the}.",
-            "Enquanto isso, {b} varreu o chão e levou {box:o} {room2:ao}.",
+            "Enquanto isso, {b} varreu o chão e levou {box:o} para {room2:o}.",
         ),
         (
             2,
@@ -72,14 +72,14 @@ def tell(t: Any, s: Scene) -> str:
         t.say(
             "When {a:he} came home, {a:he} [two-hop:went straight to] {room2:the!two-hop} "
             "[two-hop:and looked into] {box2:the!two-hop}.",
-            "Quando voltou, {a} [two-hop:foi direto] {room2:ao!two-hop} [two-hop:e abriu] {box2:o!two-hop}.",
+            "Quando voltou, {a} [two-hop:foi direto para] {room2:o!two-hop} [two-hop:e abriu] {box2:o!two-hop}.",
             **words,
         )
         first, line = room2, ('"You have sharp eyes!" laughed {b}.', '"Que olhos espertos!", riu {b}.')
     elif moved == "box":
         t.say(
             "When {a:he} came home, {a:he} [rule:ran to] {room:the!rule}[rule:, but] {box:the} [rule:was gone!]",
-            "Quando voltou, {a} [rule:correu] {room:ao!rule}[rule:, mas] {box:o} [rule:tinha sumido!]",
+            "Quando voltou, {a} [rule:correu para] {room:o!rule}[rule:, mas] {box:o} [rule:tinha sumido!]",
             **words,
         )
         first, line = (

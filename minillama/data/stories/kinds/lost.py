@@ -66,7 +66,7 @@ FEARS = Choice(
 def tell(t: Any, s: Scene) -> str:
     """Tell how it was found; return the mood at the end."""
     a, b = s.a, s.b
-    quality, thing = t.say(
+    _, thing = t.say(
         "{a} could not find {a:his} {quality} {thing} anywhere.",
         "{a} não encontrava {thing:seu} {quality:@thing} em lugar nenhum.",
         a=a,
@@ -89,7 +89,7 @@ def tell(t: Any, s: Scene) -> str:
     else:
         who = ask_a_stranger(t, s, need)
     t.say(
-        "{thing:The} was [rule:all] {need:after!rule}, but safe.",
+        "{thing:The} was {need:after!rule}, but safe.",
         "{thing:O} estava {need:after!rule}, mas inteir{thing:-o}.",
         thing=thing,
         need=need,

@@ -19,7 +19,7 @@ def tell(t: Any, s: Scene) -> str:
     n = t.say(
         "{a} had {n} in {a:his} pocket.", "{a} tinha {n} no bolso.", a=a, n=amounts("purse", 3, 12, COIN)
     )
-    seller, quality, thing = t.say(
+    seller, _, thing = t.say(
         "{seller:A} was selling {quality:a} {thing}.",
         "{seller:Um} vendia {thing:um} {quality:@thing}.",
         seller=PEOPLE,
@@ -59,7 +59,7 @@ def tell(t: Any, s: Scene) -> str:
         )
         sweets(t, s, rest)
     t.say(
-        "That evening {a} {thing:used!copy}, [ending:and all the street listened or looked on.]",
+        "That evening {a} {thing:used!copy}, [ending:and the whole street came to see.]",
         "À noite {a} {thing:used!copy}, [ending:e a rua inteira parou para ver.]",
         **words,
     )

@@ -123,7 +123,7 @@ def order(t: Any, a: Word, b: Word, c: Word) -> tuple[Word, Word, Word]:
 
 
 def kind_loser(t: Any, words: dict[str, Word]) -> str:
-    """The fastest helps the last, and the one between wins, and does the right thing."""
+    """Let the fastest help the last; then the one between wins, and does the right thing."""
     t.say(
         "So {second!two-hop} [rule:won] {prize:the}.",
         "Então {second!two-hop} [rule:ganhou] {prize:o}.",

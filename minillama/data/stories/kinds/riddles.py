@@ -37,7 +37,7 @@ RIDDLES = Choice(
 def tell(t: Any, s: Scene) -> str:
     """Ask it, guess it, win or lose."""
     a, b = s.a, s.b
-    quality, prize = t.say(
+    _, prize = t.say(
         '"If you can answer, {a}, you get my {quality} {prize}," {b:he} said.',
         '"Se você acertar, {a}, fica com {prize:meu} {quality:@prize}", disse.',
         a=a,
@@ -54,7 +54,7 @@ def tell(t: Any, s: Scene) -> str:
         ("{r:answer}", "{r:answer}"),
         r=riddle,
     )
-    first, wrong = t.ways(
+    first, _ = t.ways(
         "guess",
         (2, "right", "{a} grinned from ear to ear.", "{a} sorriu de orelha a orelha."),
         (3, "wrong", '"Is it {wrong:answer}?" asked {a}. "No!" said {b}.', '"É {wrong:answer}?", perguntou {a}. "Não!", disse {b}.'),

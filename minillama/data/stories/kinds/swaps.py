@@ -15,7 +15,7 @@ HOOK = (7, "swaps", "{a} set out to get rich.", "{a} saiu para enriquecer.")
 def tell(t: Any, s: Scene) -> str:
     """Swap twice or three times, and see what it was good for."""
     a, b = s.a, s.b
-    quality, thing = t.say(
+    _, thing = t.say(
         "{a} owned nothing but {quality:a} {thing}.",
         "{a} só tinha {thing:um} {quality:@thing}.",
         a=a,

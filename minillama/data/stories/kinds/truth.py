@@ -47,7 +47,7 @@ def tell(t: Any, s: Scene) -> str:
         a=a,
         doing=DOINGS,
     )
-    quality, broken, n = t.say(
+    _, broken, n = t.say(
         "Now {b}'s {quality} {broken} lay there in {n}.",
         "Agora {broken:o} {quality:@broken} de {b} estava ali, em {n}.",
         b=b,
