@@ -7,9 +7,9 @@
 # ---
 
 # %% [markdown]
-# # 02 Tokens
+# # 02 · Tokens
 #
-# **How does a text become the numbers that a model reads, and what does the choice cost?**
+# **Question.** How does a text become the numbers that a model reads, and what does the choice cost?
 #
 # A language model has never seen a letter. It reads a list of whole numbers, and each number is only the address
 # of a row in a table. Between your text and that list stands the **tokenizer**: a small program without any neural
@@ -51,11 +51,11 @@ use_style()
 # %% [markdown]
 # ## Predict first
 #
-# Put your own guesses in place of these and run the cell. The last cell of the chapter compares them with what was
-# measured. A wrong guess made now is worth more than a right answer read later.
+# Put your own guesses in place of these and run the cell. The last cell of the chapter sets them beside what was
+# measured.
 
 # %%
-prediction = {
+my_guess = {
     "tokens that LLaMA 3 needs for ' strawberry', with the space": 3,
     "tokens that the 32,000-entry vocabulary of LLaMA 2's kind needs for '12345678'": 2,
     "a Chinese sentence over its English translation, in tokens of that vocabulary": 1.0,
@@ -115,14 +115,13 @@ def draw_stages(text, tok, figsize=(9, 3.4)):
     for y, (name, colour, labels, widths) in enumerate(rows):
         x = 0
         for k, (label, width) in enumerate(zip(labels, widths, strict=True)):
-            shade = 0.22 + 0.2 * (k % 2)
-            axes.add_patch(
-                plt.Rectangle((x + 0.04, -y), width - 0.08, 0.66, color=COLORS[colour], alpha=shade)
-            )
-            size = 8 if len(label) <= 2 * width + 1 else 6
-            axes.text(x + width / 2, -y + 0.33, label, ha="center", va="center", fontsize=size)
+            box = (x + 0.05, -y), width - 0.1, 0.62
+            axes.add_patch(plt.Rectangle(*box, facecolor=COLORS[colour], alpha=0.14))
+            axes.add_patch(plt.Rectangle(*box, fill=False, edgecolor=COLORS[colour], linewidth=1.2))
+            size = 10.5 if len(label) <= 3 * width else 8.5
+            axes.text(x + width / 2, -y + 0.31, label, ha="center", va="center", fontsize=size)
             x += width
-        axes.text(0, -y + 0.72, name, fontsize=8, va="bottom")
+        axes.text(0.05, -y + 0.68, name, fontsize=9, va="bottom", color=COLORS[colour])
     axes.set(xlim=(0, len(text.encode())), ylim=(1 - len(rows) - 0.05, 1.05))
     axes.axis("off")
 
@@ -487,7 +486,8 @@ def draw_words(words):
     axes.set_yticks([256, 512, 1024, 2048, 4096], ["256", "512", "1,024", "2,048", "4,096"])
     axes.set(ylabel="vocabulary size at which the merge came", xlim=(-0.3, x), ylim=(205, 4096))
     axes.set_xticks([])
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.grid(axis="x", visible=False)
+    axes.spines["bottom"].set_visible(False)
 
 
 # %% tags=["figure"] alt="Merge trees of three words in the vocabulary learnt from Shakespeare, drawn upwards from their letters; each joint stands at the vocabulary size at which the merge was learnt. The word ' kingdom' ends as one token, ' Northumberland' and ' unmatched' as several"
@@ -989,25 +989,22 @@ samples = {
         for k in (0, 1_000_000, 2_000_000)
     ],
 }
-curves = {}
-for name, pairs in samples.items():
-    for train_pieces, held_out in pairs:
+curves = defaultdict(list)
+for name, other in (("stories", "Shakespeare"), ("Shakespeare", "stories")):
+    for (train_pieces, held_out), (_, held_out_other) in zip(samples[name], samples[other], strict=True):
         learnt, _, _ = train(train_pieces, 4096)
-        curves.setdefault((name, "training text"), []).append(bytes_per_token(train_pieces, learnt))
-        curves.setdefault((name, "unseen text"), []).append(bytes_per_token(held_out, learnt))
-        other = "Shakespeare" if name == "stories" else "stories"
-        curves.setdefault((other, f"unseen, merges from {name}"), []).append(
-            bytes_per_token(samples[other][0][1], learnt)
-        )
+        curves[name, "unseen text"].append(bytes_per_token(held_out, learnt))
+        curves[name, "training text"].append(bytes_per_token(train_pieces, learnt))
+        curves[other, f"merges from {name}"].append(bytes_per_token(held_out_other, learnt))
 
 sizes = np.arange(256, 4097)
-print("bytes per token, mean of 3 samples       256    512   1024   2048   4096   largest spread")
-for (text, what), runs in curves.items():
+columns = (256, 512, 1024, 2048, 4096)
+print(
+    "bytes per token, mean of 3 samples".ljust(36) + "".join(f"{V:7}" for V in columns) + "   largest spread"
+)
+for (text, what), runs in sorted(curves.items()):
     mean, spread = np.mean(runs, axis=0), np.ptp(runs, axis=0).max()
-    print(
-        f"{text + ', ' + what:38}" + "".join(f"{mean[V - 256]:7.2f}" for V in (256, 512, 1024, 2048, 4096)),
-        f"{spread:11.2f}",
-    )
+    print(f"{text + ', ' + what:36}" + "".join(f"{mean[V - 256]:7.2f}" for V in columns) + f"{spread:12.2f}")
 
 # %% [markdown]
 # What does a larger vocabulary cost? Each token more is a row of the embedding table and a row of the output matrix,
@@ -1024,17 +1021,16 @@ def flops_per_byte(vocab_size, density):
     return model.flops_per_token(256, training=True) / density
 
 
-grid = np.unique(np.geomspace(256, 4096, 60).astype(int))
-density = np.mean(curves["Shakespeare", "unseen text"], axis=0)
-cost = np.array([flops_per_byte(V, density[V - 256]) for V in grid])
-for V in (256, 512, 1024, 2048, 4096):
-    print(f"V = {V:5,}: {flops_per_byte(V, density[V - 256]) / 1e6:.2f} MFLOPs to train on one byte")
-print(f"cheapest near V = {round(grid[cost.argmin()], -2):,}")
+shakespeare = np.array(curves["Shakespeare", "unseen text"])  # (samples, sizes)
+cost = np.array([[flops_per_byte(V, run[V - 256]) for V in sizes] for run in shakespeare]) / 1e6
+for V in columns:
+    print(f"V = {V:5,}: {cost[:, V - 256].mean():.2f} MFLOPs to train on one byte")
+print("cheapest at V =", ", ".join(f"{sizes[row.argmin()]:,}" for row in cost), "on the three samples")
 
 # %% tags=["figure"] alt="Left: bytes per token against vocabulary size from 256 to 4,096 on a logarithmic axis. Stories rise fast and flatten once every word has a token; Shakespeare rises more slowly, training text above unseen text. Right: training FLOPs per byte of Shakespeare for a model of width 128 fall at first and rise again, with a minimum between one and two thousand tokens"
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), gridspec_kw={"width_ratios": [3, 2]})
+_, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), gridspec_kw={"width_ratios": [3, 2]})
 styles = {"training text": ":", "unseen text": "-"}
-for (text, what), runs in curves.items():
+for (text, what), runs in sorted(curves.items(), reverse=True):
     colour = COLORS["blue"] if text == "stories" else COLORS["orange"]
     mean = np.mean(runs, axis=0)
     left.plot(sizes, mean, styles.get(what, "--"), color=colour, label=f"{text}, {what}", linewidth=1.6)
@@ -1044,13 +1040,12 @@ for (text, what), runs in curves.items():
 left.set_xscale("log", base=2)
 left.set_xticks([256, 512, 1024, 2048, 4096], ["256", "512", "1,024", "2,048", "4,096"])
 left.set(xlabel="vocabulary size (tokens)", ylabel="bytes per token")
-left.legend(fontsize=7.5, loc="lower right", frameon=False)
-right.plot(grid, cost / 1e6, color=COLORS["green"])
-right.plot(grid[cost.argmin()], cost.min() / 1e6, "o", color=COLORS["green"])
+left.legend(fontsize=7.5, loc="lower right")
+right.plot(sizes, cost.mean(axis=0), color=COLORS["green"])
+right.fill_between(sizes, cost.min(axis=0), cost.max(axis=0), color=COLORS["green"], alpha=0.25, linewidth=0)
 right.set_xscale("log", base=2)
 right.set_xticks([256, 1024, 4096], ["256", "1,024", "4,096"])
 right.set(xlabel="vocabulary size (tokens)", ylabel="training MFLOPs per byte", ylim=(0, None))
-figure.tight_layout()
 
 # %% [markdown]
 # Bands are the range over the three samples. Read four things:
@@ -1305,18 +1300,18 @@ def fewer_tokens(curve):
 
 measured = dict(
     zip(
-        prediction,
+        my_guess,
         (
             len(llama3.encode(" strawberry")),
             len(mistral.encode("12345678")),
             chinese_over_english["Mistral 7B, 32,000"],
-            fewer_tokens(np.mean(curves["Shakespeare", "unseen text"], axis=0)),
+            fewer_tokens(shakespeare.mean(axis=0)),
         ),
         strict=True,
     )
 )
 for question, value in measured.items():
-    print(f"{question}: you said {prediction[question]:g}, measured {value:.3g}")
+    print(f"{question}: you said {my_guess[question]:g}, measured {value:.3g}")
 
 # %% [markdown]
 # ## Exercises
