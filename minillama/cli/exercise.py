@@ -134,7 +134,8 @@ def solution(id: Id = None, yes: Yes = False) -> None:
     state = progress[exercise.id]
     if not (yes or state.solution or state.done):
         left = len(exercise.hints) - state.hints
-        _confirm(f"Show the solution of {exercise.id}? {f'There are {left} hints left.' if left else ''}")
+        hints = f" ({left} hint{'s' if left > 1 else ''} not read yet)" if left else ""
+        _confirm(f"Show the solution of {exercise.id}{hints}?")
     progress.change(exercise.id, solution=True)
     _console().print(Syntax(exercise.solution_source().strip(), "python", background_color="default"))
 
@@ -236,7 +237,7 @@ def _print_next(told: Report, progress: Progress) -> None:
 
 def _confirm(question: str) -> None:
     """Ask; end with status 1 unless the answer is yes."""
-    if not typer.confirm(question.strip()):
+    if not typer.confirm(question):
         raise typer.Exit(1)
 
 

@@ -10,7 +10,9 @@ from minillama.book.exercises import Exercise, ExerciseError, all_exercises, fin
 from minillama.book.exercises.catalogue import exercises_root, read_exercise
 
 
-@pytest.mark.parametrize("id", ["01.1", "1.1", "01_1", "01_1_gap_to_floor", "exercises/01_1_gap_to_floor/"])
+@pytest.mark.parametrize(
+    "id", ["01.1", "1.1", "01_1", "01_1_gap_to_floor", "exercises/01_1_gap_to_floor/work.py"]
+)
 def test_names_of_an_exercise(id: str) -> None:
     assert find_exercise(id).title == "The gap to the floor"
 

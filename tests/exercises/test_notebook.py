@@ -51,6 +51,7 @@ def test_without_a_function_the_file_is_checked(clone: Path) -> None:
     assert exercises.check("01.1").blank
 
 
+@pytest.mark.error_contract
 @pytest.mark.parametrize(
     ("functions", "named", "said"),
     [

@@ -174,7 +174,7 @@ def all_exercises(root: Path | None = None) -> list[Exercise]:
 
 
 def find_exercise(id: str, root: Path | None = None) -> Exercise:
-    """Return the exercise "05.1"; the forms "5.1", "05_1" and the folder's name are understood too.
+    """Return the exercise "05.1"; "5.1", "05_1", the folder's name and its path are understood too.
 
     Raises
     ------
@@ -182,11 +182,10 @@ def find_exercise(id: str, root: Path | None = None) -> Exercise:
         Naming the nearest id.
     """
     folders = {id_of(folder): folder for folder in exercise_folders(root)}
-    asked = id.strip().rstrip("/").rpartition("/")[2]
-    parts = re.fullmatch(r"(\d{1,2})[._](\d+)", asked)
-    wanted = f"{int(parts[1]):02d}.{int(parts[2])}" if parts else asked
+    parts = re.fullmatch(r"(\d{1,2})[._](\d+)", id.strip())
+    wanted = f"{int(parts[1]):02d}.{int(parts[2])}" if parts else id.strip()
     for known, folder in folders.items():
-        if wanted in (known, folder.name):
+        if known == wanted or folder.name in wanted.split("/"):
             return read_exercise(folder)
     names = [*folders, *(folder.name for folder in folders.values())]
     near = max(names, key=lambda name: difflib.SequenceMatcher(None, wanted, name).ratio())

@@ -22,7 +22,7 @@ from .loading import load_file
 from .report import Finding, Report
 from .show import describe
 
-MEMORY = 8 * 2**30  # bytes of address space; torch alone takes two or three
+MEMORY = 4 * 2**30  # bytes that the process may write to; a chapter takes two at most
 
 
 def check_file(exercise: Exercise, seconds: float) -> Report:
@@ -69,8 +69,8 @@ def limit_memory() -> None:
     try:
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
     except (ImportError, ValueError, OSError):
         return
 

@@ -135,7 +135,7 @@ def _close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndar
     """Return where two arrays are equal within the tolerance; whole numbers must be equal exactly."""
     if expected.dtype.kind not in "fc":
         return np.asarray(found == expected)
-    return np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    return np.asarray(np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True))
 
 
 def _sequences(found: Any, expected: Any, tolerance: float, exact_dtype: bool) -> str | None:

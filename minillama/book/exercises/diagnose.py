@@ -172,9 +172,8 @@ def _blank(hole: Hole, begun: bool) -> Finding:
 
 def _too_long(hole: Hole, given: Given, trace: str, seconds: float) -> Finding:
     """Tell a function that does not come to an end."""
-    says = (
-        f"It was still running after {seconds:.2g} seconds and was stopped: is there a loop that does not end?"
-    )
+    after = f"It was still running after {seconds:.2g} seconds and was stopped"
+    says = f"{after}: is there a loop that does not end?"
     return Finding(hole.name, report.STOPPED, says, given=_assignments(given), trace=trace)
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from .catalogue import Exercise
 
@@ -123,12 +124,12 @@ class Progress:
         return next((exercise for exercise in exercises if not self[exercise.id].done), None)
 
 
-def _state(fields: dict[str, object]) -> State:
+def _state(fields: dict[str, Any]) -> State:
     """Return a state read from the file."""
-    state = State(**fields)  # type: ignore[arg-type]
-    if [type(value) for value in (state.done, state.hints, state.solution)] != [bool, int, bool]:
+    blank = asdict(State())
+    if any(name not in blank or type(value) is not type(blank[name]) for name, value in fields.items()):
         raise ValueError(f"{fields} is no state of an exercise")
-    return state
+    return State(**fields)
 
 
 def _free_name(path: Path) -> Path:
