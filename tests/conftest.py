@@ -7,7 +7,7 @@ import os
 if os.environ.get("MINILLAMA_CHECK_SHAPES") == "1":
     from jaxtyping import install_import_hook
 
-    install_import_hook("minillama", "beartype.beartype")
+    install_import_hook("minillama", "shapes.checked")
 
 from hypothesis import settings
 

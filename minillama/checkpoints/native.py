@@ -25,7 +25,8 @@ from torch import Tensor
 
 from ..config import LlamaConfig
 from ..model import Llama
-from ..tokenizer import Tokenizer
+from ..tokenizer import Tokenizer, hf_json, hf_json_writer
+from ..tokenizer.errors import TokenizerError
 from .errors import CheckpointError
 
 FILE = "minillama.safetensors"
@@ -40,7 +41,9 @@ class TrainingState:
     tensors: dict[str, Tensor]
 
 
-def save_native(model: Llama, tokenizer: Tokenizer | None, path: str | Path, training: TrainingState | None = None) -> Path:
+def save_native(
+    model: Llama, tokenizer: Tokenizer | None, path: str | Path, training: TrainingState | None = None
+) -> Path:
     """Write `model` into the directory `path`, replacing an earlier checkpoint there in one step.
 
     Parameters
@@ -65,7 +68,7 @@ def save_native(model: Llama, tokenizer: Tokenizer | None, path: str | Path, tra
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in _weights(model).items()}
     metadata = {"format": FORMAT, "config": json.dumps(model.cfg.to_dict())}
     if tokenizer is not None:
-        metadata["tokenizer"] = tokenizer.to_json()
+        metadata["tokenizer"] = hf_json_writer.write(tokenizer)
     if training is not None:
         metadata["training"] = json.dumps(training.values)
         tensors |= {f"training.{name}": tensor.contiguous() for name, tensor in training.tensors.items()}
@@ -139,8 +142,7 @@ def _read(path: str | Path, with_training: bool) -> tuple[Llama, Tokenizer | Non
                 training = TrainingState(json.loads(metadata["training"]), tensors)
     except SafetensorError as error:
         raise CheckpointError(f"{file}: not a whole safetensors file ({error})") from None
-    tokenizer = Tokenizer.from_json(metadata["tokenizer"]) if "tokenizer" in metadata else None
-    return model, tokenizer, training
+    return model, _tokenizer(file, metadata), training
 
 
 def _weights(model: Llama) -> dict[str, Tensor]:
@@ -160,13 +162,24 @@ def _config(file: Path, metadata: dict[str, str]) -> LlamaConfig:
         raise CheckpointError(f"{file}: its configuration cannot be read ({error})") from None
 
 
+def _tokenizer(file: Path, metadata: dict[str, str]) -> Tokenizer | None:
+    if "tokenizer" not in metadata:
+        return None
+    try:
+        return hf_json.read(metadata["tokenizer"].encode())
+    except TokenizerError as error:
+        raise CheckpointError(f"{file}: its tokenizer cannot be read ({error})") from None
+
+
 def _compare(file: Path, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> None:
     """Raise a CheckpointError for the first tensor that is missing, unknown or of another shape."""
     for name, shape in expected.items():
         if name not in found:
             raise CheckpointError(f"{file}: tensor {name} is missing")
         if found[name] != shape:
-            raise CheckpointError(f"{file}: tensor {name} has shape {found[name]}, its configuration asks for {shape}")
+            raise CheckpointError(
+                f"{file}: tensor {name} has shape {found[name]}, its configuration asks for {shape}"
+            )
     unknown = sorted(found.keys() - expected.keys())
     if unknown:
         raise CheckpointError(f"{file}: unknown tensor {unknown[0]}")

@@ -18,7 +18,9 @@ def generate(
     temperature: Annotated[float, typer.Option(help="0 is greedy; 1 samples what was learnt.")] = 0.0,
     top_k: Annotated[int | None, typer.Option(help="Keep the k most likely tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Keep the most likely tokens up to this mass.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Keep tokens at least this much as likely as the best.")] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Keep tokens at least this much as likely as the best.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed tells the same text.")] = None,
 ) -> None:
     """Continue a prompt with a trained model."""

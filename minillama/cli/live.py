@@ -1,9 +1,9 @@
 """The live display of a training run: one panel on a terminal, plain lines elsewhere.
 
-    step 640 of 1600  ━━━━━━━━━━━──────────────── 0:38 left
-    loss 0.213  floor 0.165  gap 0.048 nats/token   valid 62 %   24,100 tokens/s
-    ▇▆▅▄▃▃▂▂▂▁▁▁▁▁
-    "There once was a ...
+step 640 of 1600  ━━━━━━━━━━━──────────────── 0:38 left
+loss 0.213  floor 0.165  gap 0.048 nats/token   valid 62 %   24,100 tokens/s
+▇▆▅▄▃▃▂▂▂▁▁▁▁▁
+"There once was a ...
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class RunDisplay:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         if self._live.is_started:
             self._live.stop()
 
@@ -86,7 +88,9 @@ class RunDisplay:
         self._losses.append(self._mean)
         plain = not (self.console.is_terminal or self.quiet)
         if plain and done.step % max(1, self.steps // LINES) == 0:
-            self.console.print(Text(f"step {done.step:>5} of {self.steps}   ") + self._figures(), soft_wrap=True)
+            self.console.print(
+                Text(f"step {done.step:>5} of {self.steps}   ") + self._figures(), soft_wrap=True
+            )
 
     def render(self) -> RenderableType:
         """Return the panel as it stands."""
@@ -106,7 +110,9 @@ class RunDisplay:
         text.append("..." if loss is None else f"{loss:.3f}", style="bold")
         if self.floor is not None and loss is not None:
             text.append(f"  floor {self.floor:.3f}  gap ")
-            text.append(f"{loss - self.floor:.3f}", style="bold green" if loss - self.floor < 0.03 else "bold")
+            text.append(
+                f"{loss - self.floor:.3f}", style="bold green" if loss - self.floor < 0.03 else "bold"
+            )
         text.append(" nats/token")
         if self.valid is not None:
             text.append(f"   valid {self.valid:.0%}")

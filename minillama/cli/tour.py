@@ -12,9 +12,9 @@ import typer
 
 from .console import console
 from .errors import UserError
-from .interrupt import StopRequest, deferred_interrupt
 
 if TYPE_CHECKING:
+    from ..data.stories import Story
     from ..evaluation import StoryLoss
     from ..tokenizer import Tokenizer
     from ..training import Trainer
@@ -28,13 +28,16 @@ JUDGED = 500  # stories sampled and parsed at the end
 
 def tour(
     out: Annotated[
-        Path | None, typer.Option(help="Directory for the results. Default: runs/tour, or the next free runs/tour-N.")
+        Path | None,
+        typer.Option(help="Directory for the results. Default: runs/tour, or the next free runs/tour-N."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps. Default: the recipe's.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     resume: Annotated[Path | None, typer.Option(help="Go on with a tour that was stopped.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
+    ] = False,
 ) -> None:
     """Train a LLaMA on the embedded stories in about two minutes, offline, and let it tell some."""
     if resume is not None and (steps is not None or out is not None):
@@ -54,7 +57,9 @@ def _new_directory(out: Path | None) -> Path:
     """Return the directory to write to: never one that holds anything already."""
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out} is there already and not empty: name another directory, or use --resume {out}")
+            raise UserError(
+                f"{out} is there already and not empty: name another directory, or use --resume {out}"
+            )
         return out
     number, directory = 1, Path("runs/tour")
     while directory.exists():
@@ -92,24 +97,27 @@ class Tour:
         self.directory = directory
         self.seed = seed
         self.quiet = quiet
+        self.held_out: list[Story] = []
         self.readings: list[tuple[int, float]] = []
 
     def run(self, resuming: bool) -> dict[str, float]:
         """Prepare, train, judge, write; return what `--json` prints."""
-        from ..training import Trainer
         from .live import RunDisplay
+        from .running import run_steps
 
         trainer = self._prepare(resuming)
         assert trainer.tokenizer is not None
         n_params = sum(p.numel() for p in trainer.model.parameters())
         title = f"minillama tour · a LLaMA with {n_params:,} parameters, from nothing"
-        display = RunDisplay(console, title, trainer.config.steps, self.quiet)
+        steps = trainer.config.steps
+        display = RunDisplay(console, title, steps, self.quiet)
+        read_at = {
+            max(1, round(steps * (k / READINGS) ** 1.5)) for k in range(1, READINGS)
+        }  # more at the start
         begun = time.monotonic()
-        with display, deferred_interrupt() as stop:
-            self._train(trainer, display, stop)
+        finished = run_steps(trainer, display, read_at, lambda: self._read(trainer, display))
         seconds = time.monotonic() - begun
-        trainer.save()
-        if stop.asked:
+        if not finished:
             self._say(f"\nstopped at step {trainer.step}; the checkpoint is in {self.directory}")
             self._say(f"go on:  minillama tour --resume {self.directory}")
             raise KeyboardInterrupt
@@ -141,17 +149,6 @@ class Tour:
         model = recipe.new_model(self.seed, tokenizer.vocab_size)
         return Trainer(model, rows, recipe.training, tokenizer, self.directory)
 
-    def _train(self, trainer: Trainer, display: RunDisplay, stop: StopRequest) -> None:
-        """Do the steps until the end or Ctrl-C, reading the held-out loss now and then, more often at the start."""
-        steps = trainer.config.steps
-        at = {max(1, round(steps * (k / READINGS) ** 1.5)) for k in range(1, READINGS)}
-        for done in trainer:
-            display.update(done)
-            if done.step in at:
-                self._read(trainer, display)
-            if stop.asked:
-                break
-
     def _read(self, trainer: Trainer, display: RunDisplay) -> None:
         """Read loss, floor and validity, and show a sample."""
         from ..evaluation import story_loss, validity
@@ -179,7 +176,9 @@ class Tour:
         self.readings.append((trainer.step, last.loss))
         texts = sample_texts(trainer.model, tokenizer, JUDGED, self._longest(), seed=self.seed)
         valid = validity(texts, self.recipe.level)
-        losses = [json.loads(line)["loss"] for line in (self.directory / "log.jsonl").read_text().splitlines()]
+        losses = [
+            json.loads(line)["loss"] for line in (self.directory / "log.jsonl").read_text().splitlines()
+        ]
         draw_curve(losses, self.readings, last.floor, self.directory / "loss.png")
         (self.directory / "samples.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
         result = {
@@ -200,7 +199,8 @@ class Tour:
         self._say(
             f"\nAfter {seconds:.0f} s of training: loss {last.loss:.4f}, floor {last.floor:.4f}, "
             f"[bold]gap {last.gap:.4f} nats a token[/bold] on {last.stories} stories it never saw.\n"
-            f"Of {JUDGED} stories sampled at temperature 1, [bold]{valid:.1%}[/bold] obey the world's grammar and logic."
+            f"Of {JUDGED} stories sampled at temperature 1, [bold]{valid:.1%}[/bold] "
+            "obey the world's grammar and logic."
         )
         here = self.directory
         self._say(f"\n{here}/  checkpoint, loss.png, samples.txt, log.jsonl")

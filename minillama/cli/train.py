@@ -13,7 +13,6 @@ import typer
 
 from .console import console
 from .errors import UserError
-from .interrupt import deferred_interrupt
 
 if TYPE_CHECKING:
     from ..data.packing import Rows
@@ -26,32 +25,50 @@ READ_ROWS = 64  # held-out rows in each reading
 
 
 def train(
-    corpus: Annotated[Path | None, typer.Option(help="A text file (UTF-8), or a folder of .txt and .md files.")] = None,
-    out: Annotated[Path, typer.Option(help="Directory for checkpoint, log and picture; new or empty.")] = Path("runs/train"),
-    tokenizer: Annotated[Path | None, typer.Option(help="Use this tokenizer instead of training one.")] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="A text file (UTF-8), or a folder of .txt and .md files.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Directory for checkpoint, log and picture; new or empty.")
+    ] = Path("runs/train"),
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Use this tokenizer instead of training one.")
+    ] = None,
     vocab_size: Annotated[int, typer.Option(help="Tokens to learn from the corpus.")] = 1024,
     dim: Annotated[int, typer.Option(min=2, help="Width of the residual stream.")] = 192,
     n_layers: Annotated[int, typer.Option("--layers", min=1, help="Blocks.")] = 4,
     n_heads: Annotated[int, typer.Option("--heads", min=1, help="Query heads.")] = 6,
     n_kv_heads: Annotated[int, typer.Option("--kv-heads", min=1, help="Key/value heads.")] = 2,
-    hidden_dim: Annotated[int | None, typer.Option(min=1, help="Feed-forward width. Default: 8/3 of dim.")] = None,
+    hidden_dim: Annotated[
+        int | None, typer.Option(min=1, help="Feed-forward width. Default: 8/3 of dim.")
+    ] = None,
     seq_len: Annotated[int, typer.Option(min=2, help="Tokens per row, and the model's context.")] = 256,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per step.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
     warmup: Annotated[int, typer.Option(min=0, help="Steps of linear warm-up.")] = 50,
-    checkpoint_every: Annotated[int, typer.Option(min=0, help="Steps between checkpoints; 0: at the end only.")] = 200,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=0, help="Steps between checkpoints; 0: at the end only.")
+    ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
-    resume: Annotated[Path | None, typer.Option(help="Go on with a run that was stopped (give its --corpus and --seed).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with a run that was stopped (give its --corpus and --seed).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
+    ] = False,
 ) -> None:
     """Train a LLaMA on your own text, with a tokenizer of its own."""
     if corpus is None:
-        raise UserError("what shall it read? Give --corpus FILE_OR_FOLDER (or `minillama tour` for the stories)")
+        raise UserError(
+            "what shall it read? Give --corpus FILE_OR_FOLDER (or `minillama tour` for the stories)"
+        )
     directory = resume if resume is not None else out
     if resume is None and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise UserError(f"{directory} is there already and not empty: name another by --out, or use --resume {directory}")
+        raise UserError(
+            f"{directory} is there already and not empty: name another by --out, or use --resume {directory}"
+        )
 
     from ..config import LlamaConfig
     from ..data.corpora import read_corpus
@@ -109,7 +126,9 @@ def _split(documents: list[str], tokenizer: Tokenizer, seq_len: int, seed: int) 
     ids = [token for text in documents for token in tokenizer.encode(text, eos=tokenizer.eos_id is not None)]
     cut = len(ids) - max(seq_len + 1, len(ids) // HELD_OUT)
     if cut < seq_len + 1:
-        raise UserError(f"the corpus has {len(ids)} tokens: expected at least {2 * (seq_len + 1)} for --seq-len {seq_len}")
+        raise UserError(
+            f"the corpus has {len(ids)} tokens: expected at least {2 * (seq_len + 1)} for --seq-len {seq_len}"
+        )
     size = sum(len(text.encode()) for text in documents)
     return SplitText(stream([ids[:cut]], seq_len, seed), stream([ids[cut:]], seq_len, seed), size / len(ids))
 
@@ -118,25 +137,21 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
     """Train to the end or to Ctrl-C, and report."""
     from ..evaluation.curve import draw_curve
     from .live import RunDisplay
+    from .running import run_steps
 
     steps = trainer.config.steps
     display = RunDisplay(console, "minillama train", steps, quiet)
     readings: list[tuple[int, float]] = []
+
+    def read() -> None:
+        display.held_out = _held_out_loss(trainer, text.held_out)
+        readings.append((trainer.step, display.held_out))
+        display.sample = _sample(trainer)
+
     begun = time.monotonic()
-    at = {round(steps * (k + 1) / READINGS) for k in range(READINGS)}
-    with display, deferred_interrupt() as stop:
-        for done in trainer:
-            display.update(done)
-            if done.step in at:
-                display.held_out = _held_out_loss(trainer, text.held_out)
-                readings.append((done.step, display.held_out))
-                display.sample = _sample(trainer)
-            if stop.asked:
-                break
-    trainer.save()
-    if stop.asked:
-        _say(quiet, f"stopped at step {trainer.step}; the checkpoint is in {directory}\n"
-                    f"go on: the same command with --resume {directory}")  # fmt: skip
+    if not run_steps(trainer, display, {round(steps * (k + 1) / READINGS) for k in range(READINGS)}, read):
+        _say(quiet, f"stopped at step {trainer.step}; the checkpoint is in {directory}")
+        _say(quiet, f"go on: the same command with --resume {directory}")
         raise KeyboardInterrupt
     losses = [json.loads(line)["loss"] for line in (directory / "log.jsonl").read_text().splitlines()]
     loss = readings[-1][1] if readings else _held_out_loss(trainer, text.held_out)
@@ -150,10 +165,14 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
     if quiet:
         print(json.dumps(result))
         return
-    _say(quiet, f"\nheld-out loss {loss:.3f} nats a token, {result['nats_per_byte']:.3f} nats a byte "
-                f"({result['nats_per_byte'] / math.log(2):.3f} bits), after {result['seconds']:.0f} s\n"
-                f"{directory}/  checkpoint, loss.png, log.jsonl\n\n"
-                f'  minillama generate --checkpoint {directory} --prompt "The" --temperature 0.8')  # fmt: skip
+    per_byte = result["nats_per_byte"]
+    _say(
+        quiet,
+        f"\nheld-out loss {loss:.3f} nats a token, {per_byte:.3f} nats a byte "
+        f"({per_byte / math.log(2):.3f} bits), after {result['seconds']:.0f} s\n"
+        f"{directory}/  checkpoint, loss.png, log.jsonl\n\n"
+        f'  minillama generate --checkpoint {directory} --prompt "The" --temperature 0.8',
+    )
 
 
 def _held_out_loss(trainer: Trainer, rows: Rows) -> float:

@@ -62,7 +62,7 @@ class StoryLoss:
 @torch.no_grad()
 def token_nats(
     model: Llama, tokenizer: Tokenizer, texts: Sequence[str], batch_size: int = 64
-) -> list[Float64[np.ndarray, "?T"]]:
+) -> list[Float64[np.ndarray, " _"]]:
     """Return ``-log p`` of every token of every text, each followed by the end token, in nats.
 
     Parameters

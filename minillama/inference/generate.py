@@ -20,7 +20,7 @@ def generate_ids(
     max_new_tokens: int,
     sampling: Sampling,
     generator: torch.Generator | None = None,
-) -> Iterator[Int[Tensor, "B"]]:
+) -> Iterator[Int[Tensor, " B"]]:
     """Yield the next token of every sequence, step by step.
 
     Parameters
@@ -48,7 +48,9 @@ def generate_ids(
     if length == 0:
         raise ValueError("the prompt is empty: give at least one token, such as the tokenizer's bos_id")
     if room < 1:
-        raise ValueError(f"the prompt has {length} tokens, the model's context {model.cfg.max_seq_len}: shorten it")
+        raise ValueError(
+            f"the prompt has {length} tokens, the model's context {model.cfg.max_seq_len}: shorten it"
+        )
     steps = min(max_new_tokens, room)
     weight = model.tok_embeddings.weight
     cache = KVCache(model.cfg, batch, length + steps, weight.dtype, weight.device)
@@ -73,7 +75,9 @@ def generate_stream(
     ids = tokenizer.encode(prompt, bos=tokenizer.bos_id is not None)
     if not ids:
         raise ValueError("the prompt is empty and this tokenizer has no beginning token: give some text")
-    generator = None if seed is None else torch.Generator(model.tok_embeddings.weight.device).manual_seed(seed)
+    generator = (
+        None if seed is None else torch.Generator(model.tok_embeddings.weight.device).manual_seed(seed)
+    )
     tokens = torch.tensor([ids])
     new: list[int] = []
     said = ""

@@ -74,7 +74,9 @@ class Sampling:
             p = _keep(p, p >= self.min_p * p.max(-1, keepdim=True).values)
         return p
 
-    def __call__(self, logits: Float[Tensor, "B V"], generator: torch.Generator | None = None) -> Int[Tensor, "B"]:
+    def __call__(
+        self, logits: Float[Tensor, "B V"], generator: torch.Generator | None = None
+    ) -> Int[Tensor, " B"]:
         """Draw one token for each row of `logits`."""
         if self.temperature == 0:
             return logits.argmax(-1)

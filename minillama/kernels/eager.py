@@ -14,7 +14,9 @@ from torch import Tensor
 IGNORE_INDEX = -100
 
 
-def rms_norm(x: Float[Tensor, "*batch C"], weight: Float[Tensor, "C"], eps: float) -> Float[Tensor, "*batch C"]:
+def rms_norm(
+    x: Float[Tensor, "*batch C"], weight: Float[Tensor, " C"], eps: float
+) -> Float[Tensor, "*batch C"]:
     """Return ``x / sqrt(mean(x**2) + eps) * weight``, the mean taken over the last axis."""
     return F.rms_norm(x, (x.shape[-1],), weight, eps)
 
@@ -46,6 +48,6 @@ def swiglu(gate: Float[Tensor, "*batch F"], up: Float[Tensor, "*batch F"]) -> Fl
     return F.silu(gate) * up
 
 
-def cross_entropy(logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"]) -> Float[Tensor, ""]:
+def cross_entropy(logits: Float[Tensor, "N V"], targets: Int[Tensor, " N"]) -> Float[Tensor, ""]:
     """Return the mean of ``-log softmax(logits)[target]`` in nats over targets that are not -100."""
     return F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX)

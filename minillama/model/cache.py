@@ -1,7 +1,7 @@
 """The key/value cache: what attention has computed for earlier positions, kept for later ones.
 
-    layer 0   keys   (B, K, capacity, D)   values (B, K, capacity, D)
-    layer 1   ...                          filled from the left; `length` positions are valid
+layer 0   keys   (B, K, capacity, D)   values (B, K, capacity, D)
+layer 1   ...                          filled from the left; `length` positions are valid
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class KVCache:
         """
         end = self.length + k.shape[2]
         if end > self.capacity:
-            raise ValueError(f"the cache holds {self.capacity} positions, {end} were asked for: make it larger")
+            raise ValueError(
+                f"the cache holds {self.capacity} positions, {end} were asked for: make it larger"
+            )
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]

@@ -48,11 +48,11 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal self-attention with rotary positions; each key/value head serves H/K query heads.
+    r"""Causal self-attention with rotary positions; each key/value head serves H/K query heads.
 
-        query heads      0 1 2 3   4 5 6 7        H = 8
-                          \\|/|     \\|/|
-        key/value heads     0         1           K = 2
+    query heads      0 1 2 3   4 5 6 7        H = 8
+                      \|/|     \|/|
+    key/value heads     0         1           K = 2
     """
 
     def __init__(self, cfg: LlamaConfig) -> None:
@@ -104,8 +104,8 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """One layer: attention, then feed-forward, each reading a normalised copy of the residual stream.
 
-        x ──┬── norm ── attention ──(+)──┬── norm ── feed-forward ──(+)──
-            └────────────────────────┘   └──────────────────────────┘
+    x ──┬── norm ── attention ──(+)──┬── norm ── feed-forward ──(+)──
+        └────────────────────────┘   └──────────────────────────┘
     """
 
     def __init__(self, cfg: LlamaConfig) -> None:

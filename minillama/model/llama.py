@@ -109,10 +109,10 @@ class Llama(nn.Module):
     def _mask(self, start: int, end: int) -> Bool[Tensor, "T S"] | None:
         """Return which of S = end keys each of T = end - start queries may see; None: plain causal.
 
-            start 2, end 5:   keys 0 1 2 3 4
-                    query 2        x x x . .
-                    query 3        x x x x .
-                    query 4        x x x x x
+        start 2, end 5:   keys 0 1 2 3 4
+                query 2        x x x . .
+                query 3        x x x x .
+                query 4        x x x x x
         """
         window = self.cfg.sliding_window
         if start == 0 and (window is None or window >= end):

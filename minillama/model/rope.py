@@ -21,7 +21,7 @@ from torch import Tensor
 from ..config import LlamaConfig
 
 
-def rope_frequencies(cfg: LlamaConfig) -> Float[Tensor, "D2"]:
+def rope_frequencies(cfg: LlamaConfig) -> Float[Tensor, " D2"]:
     """Return the angle in radians by which each pair turns per position.
 
     Parameters
@@ -58,12 +58,12 @@ def rope_frequencies(cfg: LlamaConfig) -> Float[Tensor, "D2"]:
 
 
 def _llama3(
-    frequencies: Float[Tensor, "D2"],
+    frequencies: Float[Tensor, " D2"],
     factor: float,
     low_freq_factor: float,
     high_freq_factor: float,
     original_max_position_embeddings: int,
-) -> Float[Tensor, "D2"]:
+) -> Float[Tensor, " D2"]:
     """Slow pairs are divided by `factor`, fast ones kept, with a smooth passage between."""
     turns = original_max_position_embeddings * frequencies / (2 * math.pi)  # in the original context
     if high_freq_factor == low_freq_factor:

@@ -13,7 +13,11 @@ from torch import nn
 
 
 def adamw(
-    model: nn.Module, lr: float, betas: tuple[float, float] = (0.9, 0.95), eps: float = 1e-8, weight_decay: float = 0.1
+    model: nn.Module,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
 ) -> torch.optim.AdamW:
     """Return AdamW over two groups of `model`'s parameters: matrices (decayed) and vectors (not).
 

@@ -45,7 +45,9 @@ class Recipe:
         )
     )
     training: TrainConfig = field(
-        default_factory=lambda: TrainConfig(steps=1000, batch_size=8, lr=5e-3, warmup=50, checkpoint_every=250)
+        default_factory=lambda: TrainConfig(
+            steps=1000, batch_size=8, lr=5e-3, warmup=50, checkpoint_every=250
+        )
     )
 
     def write_stories(self, seed: int) -> list[Story]:

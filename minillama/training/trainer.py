@@ -194,7 +194,9 @@ class Trainer:
         """Draw the batch of this step, go forward and backward, clip, update."""
         start = time.perf_counter()
         device = self.model.tok_embeddings.weight.device
-        tokens, targets = (torch.from_numpy(a).to(device) for a in self.rows.batch(self.step, self.config.batch_size))
+        tokens, targets = (
+            torch.from_numpy(a).to(device) for a in self.rows.batch(self.step, self.config.batch_size)
+        )
         lr = self.config.lr * cosine(self.step, self.config.steps, self.config.warmup, self.config.min_lr)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -203,7 +205,9 @@ class Trainer:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            raise TrainingError(f"step {self.step + 1}: {self._first_bad(loss)} is not finite; weights are as before it")
+            raise TrainingError(
+                f"step {self.step + 1}: {self._first_bad(loss)} is not finite; weights are as before it"
+            )
         self.optimizer.step()
         self.step += 1
         counted = int((targets != IGNORE_INDEX).sum())
@@ -222,7 +226,11 @@ class Trainer:
         """Write weights, optimiser and step into `run_dir` in one atomic file."""
         if self.run_dir is None:
             raise ValueError("this trainer has no run_dir: give one to write checkpoints")
-        values = {"step": self.step, "config": dataclasses.asdict(self.config), "rows": _fingerprint(self.rows)}
+        values = {
+            "step": self.step,
+            "config": dataclasses.asdict(self.config),
+            "rows": _fingerprint(self.rows),
+        }
         return save_native(self.model, self.tokenizer, self.run_dir, TrainingState(values, self._moments()))
 
     def _moments(self) -> dict[str, Tensor]:

@@ -23,7 +23,9 @@ def tokenizer() -> Tokenizer:
 
 
 def model_for(tokenizer: Tokenizer) -> Llama:
-    cfg = LlamaConfig(vocab_size=tokenizer.vocab_size, dim=16, n_layers=1, n_heads=2, n_kv_heads=1, hidden_dim=32)
+    cfg = LlamaConfig(
+        vocab_size=tokenizer.vocab_size, dim=16, n_layers=1, n_heads=2, n_kv_heads=1, hidden_dim=32
+    )
     model = Llama(cfg)
     model.init_weights(torch.Generator().manual_seed(0))
     return model

@@ -22,7 +22,13 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="module")
 def model(tokenizer: Tokenizer) -> Llama:
     cfg = LlamaConfig(
-        vocab_size=tokenizer.vocab_size, dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=64, max_seq_len=48
+        vocab_size=tokenizer.vocab_size,
+        dim=32,
+        n_layers=2,
+        n_heads=4,
+        n_kv_heads=2,
+        hidden_dim=64,
+        max_seq_len=48,
     )
     model = Llama(cfg)
     model.init_weights(torch.Generator().manual_seed(0))
@@ -43,7 +49,9 @@ def model(tokenizer: Tokenizer) -> Llama:
     ],
 )
 def test_distributions_computed_by_hand(sampling: Sampling, expected: list[float]) -> None:
-    torch.testing.assert_close(sampling.probabilities(LOGITS), torch.tensor([expected]), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        sampling.probabilities(LOGITS), torch.tensor([expected], dtype=torch.float32), rtol=1e-6, atol=1e-7
+    )
 
 
 def test_drawn_frequencies_follow_the_distribution() -> None:

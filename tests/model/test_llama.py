@@ -34,7 +34,8 @@ def transformers_twin(model: Llama) -> torch.nn.Module:
     theirs = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             vocab_size=cfg.vocab_size, hidden_size=cfg.dim, intermediate_size=cfg.hidden_dim,
-            num_hidden_layers=cfg.n_layers, num_attention_heads=cfg.n_heads, num_key_value_heads=cfg.n_kv_heads,
+            num_hidden_layers=cfg.n_layers, num_attention_heads=cfg.n_heads,
+            num_key_value_heads=cfg.n_kv_heads,
             head_dim=cfg.head_dim, max_position_embeddings=cfg.max_seq_len, rms_norm_eps=cfg.norm_eps,
             rope_parameters={"rope_theta": cfg.rope_theta, **(cfg.rope_scaling or {"rope_type": "default"})},
             tie_word_embeddings=cfg.tie_embeddings, attention_bias=False, mlp_bias=False,
@@ -42,10 +43,12 @@ def transformers_twin(model: Llama) -> torch.nn.Module:
         )
     )  # fmt: skip
     names = {
-        "tok_embeddings.": "model.embed_tokens.", "layers.": "model.layers.", "attention_norm.": "input_layernorm.",
-        "ffn_norm.": "post_attention_layernorm.", "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
-        "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj", "feed_forward.w_gate": "mlp.gate_proj",
-        "feed_forward.w_up": "mlp.up_proj", "feed_forward.w_down": "mlp.down_proj", "output.": "lm_head.",
+        "tok_embeddings.": "model.embed_tokens.", "layers.": "model.layers.",
+        "attention_norm.": "input_layernorm.", "ffn_norm.": "post_attention_layernorm.",
+        "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
+        "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj",
+        "feed_forward.w_gate": "mlp.gate_proj", "feed_forward.w_up": "mlp.up_proj",
+        "feed_forward.w_down": "mlp.down_proj", "output.": "lm_head.",
     }  # fmt: skip
     state = {}
     for name, tensor in model.state_dict().items():

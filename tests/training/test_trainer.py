@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -49,7 +50,9 @@ def test_a_resumed_run_equals_the_unbroken_one_bit_for_bit(tmp_path: Path) -> No
     assert resumed.step == 5
     assert first + [step.loss for step in resumed] == losses
     assert torch.equal(weights(resumed), weights(unbroken))
-    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == list(range(1, 13))
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == list(
+        range(1, 13)
+    )
 
 
 CHILD = """
@@ -148,8 +151,8 @@ def test_epochs_visit_every_row_once_in_an_order_of_their_own() -> None:
 def test_schedule_rises_to_the_peak_and_falls_to_a_tenth() -> None:
     rates = [cosine(step, steps=101, warmup=10) for step in range(101)]
     assert rates[10] == 1.0 == max(rates)
-    assert all(a < b for a, b in zip(rates[:10], rates[1:11], strict=True))
-    assert all(a > b for a, b in zip(rates[10:100], rates[11:], strict=True))
+    assert all(a < b for a, b in itertools.pairwise(rates[:11]))
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert rates[-1] == pytest.approx(0.1, abs=1e-12)
 
 
