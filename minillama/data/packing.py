@@ -57,7 +57,9 @@ class Rows:
         """
         per_epoch = len(self) // batch_size
         if per_epoch == 0:
-            raise ValueError(f"{len(self)} rows cannot fill a batch of {batch_size}: more text or smaller batches")
+            raise ValueError(
+                f"{len(self)} rows cannot fill a batch of {batch_size}: more text or smaller batches"
+            )
         epoch, place = divmod(index, per_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self))
         chosen = order[place * batch_size : (place + 1) * batch_size]
@@ -75,7 +77,9 @@ def stream(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> R
     joined = np.fromiter((token for document in documents for token in document), dtype=np.int64)
     n_rows = (len(joined) - 1) // seq_len
     if n_rows < 1:
-        raise ValueError(f"{len(joined)} tokens do not fill a row of {seq_len} + 1: more text or a smaller seq_len")
+        raise ValueError(
+            f"{len(joined)} tokens do not fill a row of {seq_len} + 1: more text or a smaller seq_len"
+        )
     cut = joined[: n_rows * seq_len + 1]
     return Rows(cut[:-1].reshape(n_rows, seq_len), cut[1:].reshape(n_rows, seq_len), seed)
 
