@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 
 
 def merge_simple(
-    symbols: Sequence[Symbol], rule: Callable[[tuple[Symbol, Symbol]], tuple[float, Symbol] | None]
+    symbols: Sequence[Symbol], rule: Callable[[tuple[Symbol, Symbol]], tuple[int | float, Symbol] | None]
 ) -> list[Symbol]:
     """Apply merges to one word, as the definition says: lowest rank first, leftmost among equals.
 
@@ -58,7 +58,7 @@ def merge_simple(
 
 
 def merge(
-    symbols: Sequence[Symbol], rule: Callable[[tuple[Symbol, Symbol]], tuple[float, Symbol] | None]
+    symbols: Sequence[Symbol], rule: Callable[[tuple[Symbol, Symbol]], tuple[int | float, Symbol] | None]
 ) -> list[Symbol]:
     """Apply merges to one word in O(n log n): what ``merge_simple`` does, with a heap and a linked list.
 

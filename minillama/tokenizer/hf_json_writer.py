@@ -128,7 +128,7 @@ def _sentencepiece(model: SentencePieceBPE) -> dict[str, Any]:
 def _added_token(tokenizer: Tokenizer, name: str) -> dict[str, Any]:
     """Describe a special token."""
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    special = name not in tokenizer.always_special
+    special = name not in tokenizer.specials.always
     return {"id": tokenizer.special_tokens[name], "content": name, **flags, "special": special}
 
 

@@ -1,4 +1,4 @@
-"""Cutting text into words, before any merge: no token ever crosses such a cut.
+"""Cutting text into words, before any merge, and counting them: no token ever crosses such a cut.
 
 Without it, frequent neighbours such as "of the" would become one token, and "dog", "dog." and
 "dog!" three unrelated ones. A pattern says where to cut. Every character of the text ends up in
@@ -9,7 +9,8 @@ LLaMA 4's are in Meta's ``llama-models`` 0.3.0, ``llama3/tokenizer.py`` and ``ll
 SmolLM2 cuts out single digits first and then uses GPT-2's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 
@@ -124,3 +125,62 @@ def _isolate_with_gaps(pattern: "regex.Pattern[str]", text: str, timeout: float 
         end = match.end()
     if end < len(text):
         yield text[end:]
+
+
+def count_words(texts: Iterable[str], pretokenizer: PreTokenizer) -> Counter[bytes]:
+    """Count the words of all texts, as UTF-8.
+
+    Parameters
+    ----------
+    texts
+        Any iterable of str; read once.
+    pretokenizer
+        Cuts the texts into words.
+
+    Returns
+    -------
+    Counter
+        How often each word occurs.
+
+    Raises
+    ------
+    ValueError
+        If there is no text at all, or something that is no text.
+
+    Examples
+    --------
+    >>> count_words(["to be", "not to be"], PreTokenizer())
+    Counter({b' be': 2, b'to': 1, b'not': 1, b' to': 1})
+    """
+    if isinstance(texts, str):
+        raise ValueError("texts is one str; expected an iterable of them. Give [text] for a single one")
+    counts: Counter[str] = Counter()
+    for text in texts:
+        check_text(text)
+        counts.update(pretokenizer.split(text))
+    if not counts:
+        raise ValueError("texts holds no characters; expected some text to learn merges from")
+    in_bytes: Counter[bytes] = Counter()
+    for word, n in counts.items():
+        in_bytes[word.encode("utf-8", errors="surrogateescape")] += n
+    return in_bytes
+
+
+def check_text(text: str) -> None:
+    """Raise ``ValueError`` unless UTF-8 can express the text, or it holds bytes kept by ``surrogateescape``.
+
+    Examples
+    --------
+    >>> check_text("é")
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"text is a {type(text).__name__}; expected a str. For bytes there is encode_bytes")
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"text has the lone surrogate U+{ord(text[error.start]):04X} at position {error.start}; expected"
+            " characters that UTF-8 can express. text.encode('utf-8', 'replace').decode() puts '?' there"
+        ) from None

@@ -172,7 +172,7 @@ class SentencePieceBPE:
             ids += found
         return ids
 
-    def _rule(self, pair: tuple[str, str]) -> tuple[float, str] | None:
+    def _rule(self, pair: tuple[str, str]) -> tuple[int | float, str] | None:
         """Rank of joining two neighbours, and what they become."""
         merged = pair[0] + pair[1]
         if self.merges is not None:

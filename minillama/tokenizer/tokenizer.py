@@ -1,27 +1,22 @@
 """``Tokenizer``: text to ids and back, with the same few methods whatever the vocabulary's origin.
 
-Here are special tokens, training, loading and saving. The algorithms are in ``byte_level`` and
-``sentencepiece_bpe``, the file formats in modules of their own. Left out: chat templates, and
-offsets of tokens in the text.
-
-A special token ("the text begins") is a mark, never text: ``encode`` makes one only when asked to,
-so nobody can write one into a prompt by typing its name.
+The algorithms are in ``byte_level`` and ``sentencepiece_bpe``, special tokens in ``special_tokens``, the
+file formats in modules of their own. Left out: chat templates, and offsets of tokens in the text.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
-
-import regex
+from typing import Literal, Protocol, runtime_checkable
 
 from minillama.tokenizer.bpe import train_bpe
 from minillama.tokenizer.byte_level import ByteLevelBPE
-from minillama.tokenizer.pretokenize import PreTokenizer
+from minillama.tokenizer.pretokenize import PreTokenizer, check_text, count_words
+from minillama.tokenizer.special_tokens import SpecialTokens
 
 BEGIN, END = "<|begin|>", "<|end|>"
 
 
+@runtime_checkable
 class Model(Protocol):
     """What ``Tokenizer`` needs of an algorithm."""
 
@@ -77,14 +72,25 @@ class Tokenizer:
         always_special: Collection[str] = (),
     ) -> None:
         self.model = model
-        self.special_tokens = dict(special_tokens)
-        self.always_special = frozenset(always_special)
-        self.bos_id = None if bos is None else self.special_tokens[bos]
-        self.eos_id = None if eos is None else self.special_tokens[eos]
-        self._special_names = {i: name for name, i in self.special_tokens.items()}
-        outside = [i for i in self._special_names if not 0 <= i < len(model)]
+        self.specials = SpecialTokens(special_tokens, bos, eos, always_special)
+        outside = [i for i in self.specials.names if not 0 <= i < len(model)]
         if outside:
             raise ValueError(f"a special token has id {outside[0]}; expected 0 to {len(model) - 1}")
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """Id of each special token, by name."""
+        return dict(self.specials.ids)
+
+    @property
+    def bos_id(self) -> int | None:
+        """Id of the special token that begins a text, or None if the vocabulary has none."""
+        return self.specials.bos_id
+
+    @property
+    def eos_id(self) -> int | None:
+        """Id of the special token that ends a text, or None if the vocabulary has none."""
+        return self.specials.eos_id
 
     @property
     def vocab_size(self) -> int:
@@ -150,7 +156,7 @@ class Tokenizer:
                 f" {len(specials)} special tokens. Choose a larger one, such as 512"
             )
         pretokenizer = PreTokenizer(pattern)
-        tokens, merges = train_bpe(_count_words(texts, pretokenizer), vocab_size - len(specials))
+        tokens, merges = train_bpe(count_words(texts, pretokenizer), vocab_size - len(specials))
         names = {name: len(tokens) + i for i, name in enumerate(specials)}
         tokens += [b""] * len(specials)
         return cls(ByteLevelBPE(tokens, merges, pretokenizer), names, specials[0], specials[1])
@@ -193,21 +199,12 @@ class Tokenizer:
         >>> len(tok.encode("<|end|>")), len(tok.encode("<|end|>", allowed_special="all"))
         (7, 1)
         """
-        _check_text(text)
-        ids = [_required(self.bos_id, "begins")] if bos else []
-        names = self._recognised(allowed_special)
-        if not names:
-            ids += self.model.encode(text)
-        else:
-            longest_first = sorted(names, key=len, reverse=True)
-            matcher = regex.compile("(" + "|".join(map(regex.escape, longest_first)) + ")")
-            for i, piece in enumerate(matcher.split(text)):
-                if i % 2:
-                    ids.append(self.special_tokens[piece])
-                elif piece:
-                    ids += self.model.encode(piece)
+        check_text(text)
+        ids = [self.specials.required("bos")] if bos else []
+        for piece in self.specials.cut(text, allowed_special):
+            ids += [piece] if isinstance(piece, int) else self.model.encode(piece)
         if eos:
-            ids.append(_required(self.eos_id, "ends"))
+            ids.append(self.specials.required("eos"))
         return ids
 
     def encode_bytes(self, data: bytes) -> list[int]:
@@ -262,7 +259,7 @@ class Tokenizer:
         tokens: list[bytes] = []
         of_token = self.model.first_bytes
         for i in ids:
-            name = self._special_names.get(self._check_id(i))
+            name = self.specials.names.get(self._check_id(i))
             if name is None:
                 tokens.append(of_token(i))
                 of_token = self.model.token_bytes
@@ -279,7 +276,7 @@ class Tokenizer:
         >>> tok.token_bytes(tok.encode(" be")[0]), tok.token_bytes(tok.eos_id)
         (b' be', b'<|end|>')
         """
-        name = self._special_names.get(self._check_id(token_id))
+        name = self.specials.names.get(self._check_id(token_id))
         return self.model.token_bytes(token_id) if name is None else name.encode()
 
     @classmethod
@@ -362,56 +359,3 @@ class Tokenizer:
                 " Do model and tokenizer belong together?"
             )
         return token_id
-
-    def _recognised(self, allowed: Collection[str] | Literal["all"]) -> frozenset[str]:
-        """Names of the special tokens to look for in a text."""
-        if allowed == "all":
-            return frozenset(self.special_tokens)
-        names = frozenset([allowed] if isinstance(allowed, str) else allowed)
-        unknown = names - self.special_tokens.keys()
-        if unknown:
-            raise ValueError(
-                f"allowed_special has {sorted(unknown)}; expected 'all' or some of the"
-                f" {len(self.special_tokens)} special tokens, such as {list(self.special_tokens)[:2]}"
-            )
-        return names | self.always_special
-
-
-def _count_words(texts: Iterable[str], pretokenizer: PreTokenizer) -> Counter[bytes]:
-    """Count the words of all texts."""
-    if isinstance(texts, str):
-        raise ValueError("texts is one str; expected an iterable of them. Give [text] for a single one")
-    counts: Counter[str] = Counter()
-    for text in texts:
-        _check_text(text)
-        counts.update(pretokenizer.split(text))
-    if not counts:
-        raise ValueError("texts holds no characters; expected some text to learn merges from")
-    in_bytes: Counter[bytes] = Counter()
-    for word, n in counts.items():
-        in_bytes[word.encode("utf-8", errors="surrogateescape")] += n
-    return in_bytes
-
-
-def _check_text(text: str) -> None:
-    """Accept what UTF-8 can express, and bytes kept as lone surrogates by ``surrogateescape``."""
-    if not isinstance(text, str):
-        raise ValueError(f"text is a {type(text).__name__}; expected a str. For bytes there is encode_bytes")
-    if text.isascii():
-        return
-    try:
-        text.encode("utf-8", errors="surrogateescape")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"text has the lone surrogate U+{ord(text[error.start]):04X} at position {error.start}; expected"
-            " characters that UTF-8 can express. text.encode('utf-8', 'replace').decode() puts '?' there"
-        ) from None
-
-
-def _required(token_id: int | None, verb: str) -> int:
-    """Return the id of the token that begins or ends a text, or say that there is none."""
-    if token_id is None:
-        raise ValueError(
-            f"this vocabulary has no token that {verb} a text; expected one to be named in its file"
-        )
-    return token_id
