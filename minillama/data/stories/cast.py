@@ -161,7 +161,7 @@ def person(called: Word, kind: Word) -> Word:
     en = {**called.forms["en"], **{form: kind.forms["en"][form] for form in ("the", "a")}}
     pt = {**called.forms["pt"], **{form: kind.forms["pt"][form] for form in ("o", "um", "do", "ao")}}
     en["kinds"], pt["kinds"] = kind.forms["en"]["s"], kind.forms["pt"]["s"]
-    return Word(called.key, en, pt, called.gender, kind=kind, gift=kind.gift)
+    return Word(called.key, en, pt, called.gender, kind=kind, gift=getattr(kind, "gift", None))
 
 
 class Scene(NamedTuple):

@@ -10,7 +10,7 @@ pre-tokeniser cuts too).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from minillama.data.stories.narrators import Chosen, Program, Replayer
 from minillama.data.stories.parser import Parser
 from minillama.data.stories.templates import decided
-from minillama.data.stories.words import LANGUAGES
+from minillama.data.stories.words import LANGUAGES, Word
 
 Mark = tuple[int, int, str, float]  # start, end, skill, nats
 Fork = tuple[int, tuple[str, ...], int, float]  # start, the heads, the index of the one taken, nats
@@ -55,8 +55,6 @@ class Derivation:
         -log p(text | level, language).
     choices : tuple of (name, option, p)
         In the order of the program.
-    facts : mapping
-        What the story is about and how it ends, in keys that do not depend on the language.
     """
 
     level: int
@@ -64,7 +62,6 @@ class Derivation:
     text: str
     nats: float
     choices: tuple[Chosen, ...]
-    facts: Mapping[str, Any] = field(repr=False, compare=False)
     _parser: Parser = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
 
@@ -72,6 +69,21 @@ class Derivation:
     def spans(self) -> tuple[Span, ...]:
         """The text cut into stretches, from its first character to its last."""
         return cut(self.text, self._parser.marks, self._parser.heads)
+
+    @cached_property
+    def notes(self) -> dict[str, Any]:
+        """What the program noted about the story, with words as `Word`."""
+        return dict(self._parser.notes)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The same with words by their keys, which do not depend on the language: hero, friend, mood, ..."""
+        return {name: value.key if isinstance(value, Word) else value for name, value in self.notes.items()}
+
+    @property
+    def asked(self) -> tuple[tuple[str, str, str], ...]:
+        """(skill, question, answer), in the order in which the story settles them."""
+        return tuple(self._parser.questions)
 
     def render(self, language: str) -> str:
         """Tell the same story in a language.
@@ -99,9 +111,7 @@ def read(text: str, level: int, language: str, program: Program) -> Derivation:
     parser = Parser(text, language)
     program(parser)
     parser.finish()
-    return Derivation(
-        level, language, text, parser.nats, tuple(parser.choices), parser.facts, parser, program
-    )
+    return Derivation(level, language, text, parser.nats, tuple(parser.choices), parser, program)
 
 
 def cut(text: str, marks: Sequence[Mark], forks: Sequence[Fork]) -> tuple[Span, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minillama.data.stories import cast
 from minillama.data.stories.lexicon import adjective, name, noun, phrase
 from minillama.data.stories.words import Choice, Word
 
@@ -161,7 +162,7 @@ def tell(t: Any) -> None:
         colour=COLOURS,
         toy=TOYS,
     )
-    t.say("{who:He} looked {near}. Nothing!", "Procurou {near}. Nada!", who=who, near=NEAR)
+    near = t.say("{who:He} looked {near}. Nothing!", "Procurou {near}. Nada!", who=who, near=NEAR)
     far = t.say("{who:He} looked {far}.", "Procurou {far}.", who=who, far=FAR)
     found = t.ways(
         "found", (7, "yes", "There it was!", "Lá estava {toy:ele}!"), (3, "no", "Nothing!", "Nada!"), toy=toy
@@ -180,6 +181,7 @@ def tell(t: Any) -> None:
         t.say(
             "[rule:asked] {by:a!rule} [rule:for help.]", "[rule:pediu ajuda a] {by:um!rule}.", by=far.helper
         )
+    settle_facts(t, cast.person(who, kind), trait, toy, near, far, found)
     bound = {"who": who, "kind": kind, "colour": colour, "toy": toy}
     if found == "no":
         t.say(
@@ -194,3 +196,22 @@ def tell(t: Any) -> None:
             joy=JOYS,
             **bound,
         )
+
+
+def settle_facts(t: Any, who: Word, trait: Word, toy: Word, near: Word, far: Word, found: str) -> None:
+    """Note what the story is about, and ask what it has settled."""
+    mood = "happy" if found == "yes" else "sad"
+    helped = found == "yes" and trait.key == "shy"
+    t.note(hero=who, hero_kind=who.kind, thing=toy, story="lost", mood=mood, kindness=int(helped))
+    t.ask("copy", ("What animal is {who}?", "Que bicho é {who}?"), ("{who:a}", "{who:um}"), who=who)
+    t.ask("copy", ("What did {who} lose?", "O que {who} perdeu?"), ("{toy:a}", "{toy:um}"), who=who, toy=toy)
+    first = ("Where did {who} look first?", "Onde {who} procurou primeiro?")
+    t.ask("copy", first, ("{near}", "{near}"), who=who, near=near)
+    if found == "yes":
+        t.ask("rule", ("Where was {toy:the}?", "Onde estava {toy:o}?"), ("{far}", "{far}"), toy=toy, far=far)
+    if helped:
+        t.ask(
+            "rule", ("Who helped {who}?", "Quem ajudou {who}?"), ("{by:a}", "{by:um}"), who=who, by=far.helper
+        )
+    answer = ("yes", "sim") if found == "yes" else ("no", "não")
+    t.ask("ending", ("Was {toy:the} found?", "{who} achou {toy:o}?"), answer, who=who, toy=toy)

@@ -91,7 +91,7 @@ def tell(t: Any) -> None:
         toy=TOYS,
     )
     words = {"a": a, "b": b, "colour": colour, "toy": toy}
-    t.note(hero=a.key, hero_kind=kind_a.key, friend=b.key, friend_kind=kind_b.key, thing=toy.key)
+    t.note(hero=a, hero_kind=kind_a, friend=b, friend_kind=kind_b, thing=toy)
     story, place, n = t.ways(
         "story",
         (5, "reach", "But {toy:the} was {place}.", "Mas {toy:o} estava {place}."),
@@ -115,6 +115,10 @@ def tell(t: Any) -> None:
         mood = rain(t, a, b)
     t.note(mood=mood)
     close(t, words, mood)
+    t.ask("copy", ("What animal is {a}?", "Que bicho é {a}?"), ("{a:a}", "{a:um}"), a=a)
+    t.ask("copy", ("What animal is {b}?", "Que bicho é {b}?"), ("{b:a}", "{b:um}"), b=b)
+    t.ask("rule", ("Who is bigger?", "Quem é maior?"), ("{big}", "{big}"), big=a if size is BIG else b)
+    t.ask("copy", ("Whose is {toy:the}?", "De quem é {toy:o}?"), ("{b}", "{b}"), **words)
 
 
 EVEN = Choice("biscuits", {amount(n, BISCUIT): 1 / n for n in (2, 4, 6, 8, 10)})

@@ -77,11 +77,39 @@ def tell(t: Any) -> None:
     """Tell a story of level 3."""
     scene = open_story(t)
     kind = t.ways("story", *HOOKS, a=scene.a, b=scene.b)
-    t.note(hero=scene.a.key, hero_kind=scene.a.kind.key, friend=scene.b.key, friend_kind=scene.b.kind.key)
-    t.note(story=kind, home=scene.home.key, wear=scene.wear.key, wear_colour=scene.colour.key)
+    t.note(
+        hero=scene.a,
+        hero_kind=scene.a.kind,
+        friend=scene.b,
+        friend_kind=scene.b.kind,
+        home=scene.home,
+        story=kind,
+    )
     mood = TELLERS[kind](t, scene)
     t.note(mood=mood)
     close(t, scene, mood)
+    ask_about_opening(t, scene)
+    ask_mood(t, mood)
+
+
+def ask_about_opening(t: Any, s: Scene) -> None:
+    """Ask for what was said at the very beginning."""
+    words = {"a": s.a, "b": s.b, "home": s.home, "colour": s.colour, "wear": s.wear}
+    t.ask("copy", ("What animal is {a}?", "Que bicho é {a}?"), ("{a:a}", "{a:um}"), **words)
+    t.ask("copy", ("What animal is {b}?", "Que bicho é {b}?"), ("{b:a}", "{b:um}"), **words)
+    t.ask("copy", ("Where does {a} live?", "Onde {a} mora?"), ("{home:in}", "{home:in}"), **words)
+    t.ask(
+        "copy",
+        ("What colour is the {wear} of {a}?", "De que cor é {wear:o} de {a}?"),
+        ("{colour}", "{colour:@wear}"),
+        **words,
+    )
+
+
+def ask_mood(t: Any, mood: str) -> None:
+    """Ask how it ends."""
+    answer = ("well", "bem") if mood == "happy" else ("badly", "mal")
+    t.ask("ending", ("Does the story end well or badly?", "A história termina bem ou mal?"), answer)
 
 
 def open_story(t: Any) -> Scene:

@@ -53,8 +53,8 @@ class Parser:
         Literals and slots, one after the other.
     heads : list of (start, heads, index of the one taken, nats)
         Where ways parted; what of a head was decisive is left to `derivation.cut`.
-    facts : dict
-        What the program noted.
+    notes : dict
+        What the program noted, words as words.
     questions : list of (skill, question, answer)
         What the program asked.
     """
@@ -65,7 +65,7 @@ class Parser:
         self.choices: list[Chosen] = []
         self.marks: list[tuple[int, int, str, float]] = []
         self.heads: list[tuple[int, tuple[str, ...], int, float]] = []
-        self.facts: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {}
         self.questions: list[tuple[str, str, str]] = []
         self._text = " " + text  # as every sentence begins with the space before it
         self._at = 0
@@ -94,7 +94,7 @@ class Parser:
 
     def note(self, **facts: Any) -> None:
         """See `Narrator`."""
-        self.facts.update(facts)
+        self.notes.update(facts)
 
     def ask(self, skill: str, question: Pair, answer: Pair, **words: Word) -> None:
         """See `Narrator`."""

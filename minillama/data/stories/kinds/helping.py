@@ -81,6 +81,12 @@ def tell(t: Any, s: Scene) -> str:
     )
     if helped == "pass":
         t.note(kindness=-2)
+        t.ask(
+            "copy",
+            ("Why did {a} not stop?", "Por que {a} não parou?"),
+            ("because {a:he} was {haste}", "porque estava {haste}"),
+            **words,
+        )
         return nobody_comes(t, words)
     t.note(kindness=2)
     if small.gift in trouble.gifts:

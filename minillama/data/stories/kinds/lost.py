@@ -87,7 +87,7 @@ def tell(t: Any, s: Scene) -> str:
     elif b.gift in need.gifts and b.gift not in fear.gifts:
         who = fetch(t, b)
     else:
-        who = ask_a_stranger(t, s, need)
+        who = ask_a_stranger(t, s, need, fear)
     t.say(
         "{thing:The} was {need:after!rule}, but safe.",
         "{thing:O} estava {need:after!rule}, mas inteir{thing:-o}.",
@@ -148,7 +148,7 @@ def fetch(t: Any, who: Word) -> Word:
     return who
 
 
-def ask_a_stranger(t: Any, s: Scene, need: Word) -> Word:
+def ask_a_stranger(t: Any, s: Scene, need: Word, fear: Word) -> Word:
     """Neither can, or the one who can is afraid."""
     if s.b.gift in need.gifts:
         t.say(
@@ -156,6 +156,13 @@ def ask_a_stranger(t: Any, s: Scene, need: Word) -> Word:
             "{b:Kinds!rule} [rule:sabem] {gift:can!rule}[rule:, mas] {b!rule} [rule:ficou com medo.]",
             b=s.b,
             gift=s.b.gift,
+        )
+        t.ask(
+            "rule",
+            ("Why did {b} not fetch it?", "Por que {b} não foi buscar?"),
+            ("because {b:he} was afraid of {fear}", "porque tinha medo {fear}"),
+            b=s.b,
+            fear=fear,
         )
     else:
         t.say(
