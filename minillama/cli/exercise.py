@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..book.exercises import Exercise
     from ..book.exercises.progress import Progress
     from ..book.exercises.report import Report
 
 POLL = 0.3  # seconds between two looks at a watched file
+READABLE = 96  # columns of running text
 COLOURS = {"right": "green", "not started": "cyan"}  # anything else is red
 
 app = typer.Typer(
@@ -39,6 +38,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def list_(as_json: Json = False) -> None:
     """Show all exercises, and which are done."""
     from ..book.exercises.overview import overview, table
+    from .console import console
 
     progress = _progress()
     parts = overview(_exercises(), progress)
@@ -47,7 +47,7 @@ def list_(as_json: Json = False) -> None:
         typer.echo(json.dumps(all_rows))
         return
     for title, rows in parts:
-        _console().print(table(title, rows))
+        console.print(table(title, rows))
     done = sum(row["done"] for row in all_rows)
     _say(f"\n{done} of {len(all_rows)} done. `minillama exercise start` opens the next.")
 
@@ -60,7 +60,7 @@ def start(id: Id = None) -> None:
     progress = _progress()
     exercise = _find(id) if id else progress.next(_exercises())
     if exercise is None:
-        _console().print("Every exercise is done.", style="green")
+        _say("Every exercise is done.", style="green")
         return
     new = open_work(exercise)
     progress.start(exercise.id)
@@ -103,7 +103,7 @@ def watch(id: Id = None) -> None:
                 continue
             seen = now
             told = _check(exercise, progress)
-            _console().rule(time.strftime("%H:%M:%S"), style="dim")
+            _say(f"{time.strftime('%H:%M:%S')} {'─' * 60}", style="dim")
             _print(told)
             if told.right:
                 _print_next(told, progress)
@@ -129,6 +129,8 @@ def solution(id: Id = None, yes: Yes = False) -> None:
     """Show the solution; asks once."""
     from rich.syntax import Syntax
 
+    from .console import console
+
     progress = _progress()
     exercise = _find(id or progress.current)
     state = progress[exercise.id]
@@ -137,7 +139,7 @@ def solution(id: Id = None, yes: Yes = False) -> None:
         hints = f" ({left} hint{'s' if left > 1 else ''} not read yet)" if left else ""
         _confirm(f"Show the solution of {exercise.id}{hints}?")
     progress.change(exercise.id, solution=True)
-    _console().print(Syntax(exercise.solution_source().strip(), "python", background_color="default"))
+    console.print(Syntax(exercise.solution_source().strip(), "python", background_color="default"))
 
 
 @app.command()
@@ -155,24 +157,20 @@ def reset(id: Id = None, yes: Yes = False) -> None:
     _say(f"{_shown(exercise)} is blank again{told}")
 
 
-def _console() -> Console:
-    """Return the console that writes to the standard output."""
-    from rich.console import Console
-
-    return Console(soft_wrap=True)
-
-
 def _say(text: str, style: str = "") -> None:
     """Print a line as it is."""
-    _console().print(text, style=style, highlight=False, markup=False)
+    from .console import console
+
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _markdown(text: str) -> None:
     """Print Markdown, not wider than one likes to read."""
     from rich.markdown import Markdown
 
-    console = _console()
-    console.print(Markdown(text), width=min(console.width, 96))
+    from .console import console
+
+    console.print(Markdown(text), width=min(console.width, READABLE))
 
 
 def _exercises() -> list[Exercise]:

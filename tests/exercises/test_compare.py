@@ -40,7 +40,7 @@ def test_equal(found, expected) -> None:
 @pytest.mark.parametrize(
     ("found", "expected", "said"),
     [
-        (2.0, 2, "the float 2, expected the int 2"),
+        (2.0, 2, "the float 2.0, expected the int 2"),
         (True, 1, "the bool True, expected the int 1"),
         ("1", 1, "a str of length 1, expected the number 1"),
         (float("nan"), 0.5, "NaN (not a number), expected 0.5"),
@@ -56,7 +56,7 @@ def test_equal(found, expected) -> None:
         ((x for x in "a"), ["a"], "a generator, expected a list of length 1"),
         (np.zeros((2, 1)), np.zeros(2), "the shape is (2, 1), expected (2,)"),
         (torch.zeros(2), np.zeros(2), "a torch tensor of shape (2,), expected a NumPy array of shape (2,)"),
-        (np.array([1.0, 2.0]), np.array([1.0, 2.1]), "1 of 2 values differ, first at [1]: 2, expected 2.1"),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.1]), "1 of 2 values differ, first at [1]: 2.0, expected 2.1"),
     ],
 )
 def test_different(found, expected, said: str) -> None:

@@ -84,7 +84,7 @@ def test_a_named_mistake_with_the_smallest_case_and_where_to_read(hole: Hole) ->
         (lambda x: center(x).tolist(), "a list of length 1, expected a NumPy array of shape (1, 2)"),
         (lambda x: center(x)[0], "the shape is (2,), expected (1, 2)"),
         (lambda x: center(x).astype(int), "the array holds whole numbers (int64), expected floats (float64)"),
-        (lambda x: center(x) / 0 * 0, "NaN (not a number) at [0, 0], expected -1"),
+        (lambda x: center(x) / 0 * 0, "NaN (not a number) at [0, 0], expected -1.0"),
         (lambda x: 2 * center(x), "Over all cases, every value is the expected one times 2."),
         (lambda x: -center(x), "Over all cases, every value has the opposite sign."),
         (lambda x: center(x) + 3, "Over all cases, every value is the expected one plus 3."),
@@ -222,7 +222,7 @@ def test_torch_tensors() -> None:
     hole = Hole("double")
     hole.case("by hand", torch.tensor([2.0, 4.0]), x=torch.tensor([1.0, 2.0]))
     assert diagnose(hole, lambda x: 2 * x).status == "right"
-    assert "at [1]: 5, expected 4" in diagnose(hole, lambda x: x * x + 1).says
+    assert "at [1]: 5.0, expected 4.0" in diagnose(hole, lambda x: x * x + 1).says
     assert "changes its argument `x`" in diagnose(hole, lambda x: x.mul_(2)).says
     assert diagnose(hole, lambda x: 2 * x.bfloat16()).status == "right"
 

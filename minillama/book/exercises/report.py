@@ -133,7 +133,9 @@ def _notes(finding: Finding) -> list[str]:
     """Return what is said after the case: stages already right, and the code's own output."""
     notes = []
     if finding.passed and finding.status != RIGHT:
-        notes.append("already right: " + "; ".join(finding.passed))
+        notes.append(
+            textwrap.fill("already right: " + "; ".join(finding.passed), WIDTH, subsequent_indent="  ")
+        )
     if finding.printed:
         notes.append("your code printed:\n" + textwrap.indent(finding.printed.rstrip(), "  "))
     return notes

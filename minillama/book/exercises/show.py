@@ -29,13 +29,14 @@ def show(value: Any) -> str:
 
     Examples
     --------
-    >>> show(np.float64(1 / 3))
-    '0.333333'
+    >>> show(np.float64(1 / 3)), show(2.0)
+    ('0.333333', '2.0')
     >>> show(np.array([0.5, 1e-7]))
     'array([5.e-01, 1.e-07])'
     """
     if isinstance(value, float | np.floating):
-        return f"{float(value):.6g}"
+        short = f"{float(value):.6g}"
+        return f"{short}.0" if short.lstrip("-").isdigit() else short
     if isinstance(value, np.generic):
         return repr(value.item())
     if isinstance(value, np.ndarray):
