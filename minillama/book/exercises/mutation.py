@@ -6,6 +6,7 @@ annotations, default values and what is raised are left alone. ``python -m minil
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import copy
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from . import report
-from .catalogue import Exercise, find_exercise
+from .catalogue import Exercise, all_exercises, find_exercise
 from .diagnose import diagnose
 from .holes import Function, Hole
 
@@ -96,7 +97,8 @@ def survivors(exercise: Exercise, hole: Hole) -> tuple[list[str], int]:
 def _function(tree: ast.Module, module: ModuleType, name: str) -> Function:
     """Execute a changed tree among the module's own names and return the function."""
     names = dict(vars(module))
-    exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec", dont_inherit=True), names)
+    lazy = __future__.annotations.compiler_flag  # a module may import names for its annotations alone
+    exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec", lazy, dont_inherit=True), names)
     function: Function = names[name]
     return function
 
@@ -208,18 +210,18 @@ def _set_number(node: ast.AST, value: bool | int | float) -> None:
 
 
 def main() -> None:
-    """List an exercise's surviving mutants."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m minillama.book.exercises.mutation 05.1")
-    exercise = find_exercise(sys.argv[1])
-    for hole in exercise.holes():
-        alive, total = survivors(exercise, hole)
-        print(f"{exercise.id} {hole.name}: {total - len(alive)} of {total} mutants rejected")
-        for name in alive:
-            told = hole.survivors.get(
-                name, "NOT EXPLAINED: add a case that rejects it, or say why it is right"
-            )
-            print(f"  {name}\n      {told}")
+    """List the surviving mutants of the exercises named, or of all."""
+    exercises = [find_exercise(id) for id in sys.argv[1:]] or all_exercises()
+    made = alive = 0
+    for exercise in exercises:
+        for hole in exercise.holes():
+            names, total = survivors(exercise, hole)
+            made, alive = made + total, alive + len(names)
+            print(f"{exercise.id} {hole.name}: {total - len(names)} of {total} mutants rejected")
+            for name in names:
+                unexplained = "NOT EXPLAINED: add a case that rejects it, or say why it is right"
+                print(f"  {name}\n      {hole.survivors.get(name, unexplained)}")
+    print(f"{made - alive} of {made} rejected, {(made - alive) / made:.1%}")
 
 
 if __name__ == "__main__":
