@@ -70,10 +70,10 @@ def rms_norm(
     array([ 0.2, 14. ])
     """
     _check(x, eps, weight=weight)
-    wide = x.astype(np.promote_types(x.dtype, np.float32))
+    wide = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
     inv_rms = 1 / np.sqrt(np.mean(wide * wide, axis=-1, keepdims=True) + eps)  # (*batch, 1)
-    x_hat = (wide * inv_rms).astype(x.dtype)
-    return (x_hat * weight).astype(x.dtype), SavedNorm(x_hat, inv_rms, weight)
+    x_hat = (wide * inv_rms).astype(x.dtype, copy=False)
+    return (x_hat * weight).astype(x.dtype, copy=False), SavedNorm(x_hat, inv_rms, weight)
 
 
 def rms_norm_backward(
@@ -122,7 +122,7 @@ def rms_norm_backward(
     d_x_hat, x_hat = _start_backward(d_out, saved)
     along = np.mean(d_x_hat * x_hat, axis=-1, keepdims=True)  # (*batch, 1)
     d_x = saved.inv_size * (d_x_hat - x_hat * along)
-    return d_x.astype(saved.x_hat.dtype), _sum_vectors(d_out * x_hat, saved.weight.dtype)
+    return d_x.astype(saved.x_hat.dtype, copy=False), _sum_vectors(d_out * x_hat, saved.weight.dtype)
 
 
 def layer_norm(
@@ -170,11 +170,11 @@ def layer_norm(
     array([-1. ,  1.5])
     """
     _check(x, eps, weight=weight, bias=bias)
-    wide = x.astype(np.promote_types(x.dtype, np.float32))
+    wide = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
     centred = wide - np.mean(wide, axis=-1, keepdims=True)
     inv_std = 1 / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + eps)  # (*batch, 1)
-    x_hat = (centred * inv_std).astype(x.dtype)
-    return (x_hat * weight + bias).astype(x.dtype), SavedNorm(x_hat, inv_std, weight)
+    x_hat = (centred * inv_std).astype(x.dtype, copy=False)
+    return (x_hat * weight + bias).astype(x.dtype, copy=False), SavedNorm(x_hat, inv_std, weight)
 
 
 def layer_norm_backward(
@@ -221,7 +221,11 @@ def layer_norm_backward(
     along = np.mean(d_x_hat * x_hat, axis=-1, keepdims=True)  # (*batch, 1)
     d_x = saved.inv_size * (d_x_hat - np.mean(d_x_hat, axis=-1, keepdims=True) - x_hat * along)
     dtype = saved.weight.dtype
-    return d_x.astype(saved.x_hat.dtype), _sum_vectors(d_out * x_hat, dtype), _sum_vectors(d_out, dtype)
+    return (
+        d_x.astype(saved.x_hat.dtype, copy=False),
+        _sum_vectors(d_out * x_hat, dtype),
+        _sum_vectors(d_out, dtype),
+    )
 
 
 def _start_backward(
@@ -233,12 +237,12 @@ def _start_backward(
             f"d_out has shape {d_out.shape}, expected that of the forward's output, {saved.x_hat.shape}"
         )
     wide = saved.inv_size.dtype
-    return d_out.astype(wide) * saved.weight, saved.x_hat.astype(wide)
+    return d_out.astype(wide, copy=False) * saved.weight, saved.x_hat.astype(wide, copy=False)
 
 
 def _sum_vectors(x: Float[np.ndarray, "*batch C"], dtype: np.dtype) -> Float[np.ndarray, " C"]:
     """Sum over every axis but the last."""
-    return x.reshape(-1, x.shape[-1]).sum(axis=0).astype(dtype)  # (*batch, C) -> (C,)
+    return x.reshape(-1, x.shape[-1]).sum(axis=0).astype(dtype, copy=False)  # (*batch, C) -> (C,)
 
 
 def _check(x: Inexact[np.ndarray, "*batch C"], eps: float, **per_channel: np.ndarray) -> None:
