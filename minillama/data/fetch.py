@@ -121,6 +121,7 @@ def _reason(log: str) -> str:
         "Failed to resolve": "no connection to the package index; try again when there is one",
         "ConnectTimeoutError": "no connection to the package index; try again when there is one",
         "ProxyError": "the proxy does not answer; try again when it does",
+        "No matching distribution": "the package index does not answer, or does not have it",
     }
     for sign, meaning in signs.items():
         if sign in log:
