@@ -20,6 +20,7 @@ from minillama.book.exercises.show import describe, show
         (2, 2.0),
         (np.int64(3), 3),
         (np.bool_(True), True),
+        (10**30, 10**30),
         (float("nan"), float("nan")),
         (float("-inf"), float("-inf")),
         (np.array([1.0, np.nan]), np.array([1.0, np.nan])),
@@ -41,6 +42,7 @@ def test_equal(found, expected) -> None:
     ("found", "expected", "said"),
     [
         (2.0, 2, "the float 2.0, expected the int 2"),
+        (10**30, 1, f"{10**30}, expected 1"),
         (True, 1, "the bool True, expected the int 1"),
         ("1", 1, "a str of length 1, expected the number 1"),
         (float("nan"), 0.5, "NaN (not a number), expected 0.5"),

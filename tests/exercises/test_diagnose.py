@@ -189,6 +189,17 @@ def test_what_is_printed_is_kept_short_and_shown(hole: Hole, capsys: pytest.Capt
     assert capsys.readouterr().out == ""
 
 
+def test_text_that_cannot_be_encoded_does_no_harm(hole: Hole) -> None:
+    def broken(x):
+        print("\udcff")
+        raise ValueError("\udcff")
+
+    finding = diagnose(hole, broken)
+    assert finding.printed == "?\n" * 5
+    assert finding.trace.endswith("ValueError: ?")
+    str(Report("05.1", "05_rmsnorm_and_pre_norm", (finding,))).encode("utf-8")
+
+
 def test_a_case_that_must_be_refused() -> None:
     hole = Hole("half")
     hole.case("even", 2, n=4)

@@ -86,5 +86,5 @@ def name_of(error: BaseException) -> str:
     """Return an exception as Python prints it; not more than some lines."""
     if isinstance(error, SystemExit):
         return "SystemExit: the code calls sys.exit()"
-    text = "".join(traceback.format_exception_only(error)).strip()
+    text = "".join(traceback.format_exception_only(error)).strip().encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."

@@ -98,6 +98,8 @@ def _numbers(found: Any, expected: Any, tolerance: float) -> str | None:
     """Compare with a number; NumPy's numbers pass for Python's, and whole numbers for floats."""
     if not _is_number(found):
         return f"{describe(found)}, expected the number {show(expected)}"
+    if type(found) is type(expected) is int:  # of any size
+        return None if found == expected else f"{show(found)}, expected {show(expected)}"
     f, e = np.asarray(found), np.asarray(expected)
     kinds = KINDS.get(f.dtype.kind), KINDS.get(e.dtype.kind)
     if kinds[0] != kinds[1] and kinds != ("whole numbers", "floats"):

@@ -43,8 +43,9 @@ class Printed(io.StringIO):
     """Takes what is printed, and keeps the beginning."""
 
     def write(self, text: str) -> int:
-        """Keep as much of `text` as there is space for."""
-        super().write(text[: max(0, PRINTED - self.tell())])
+        """Keep as much of `text` as there is space for; what is no valid text is shown as question marks."""
+        kept = text[: max(0, PRINTED - self.tell())]
+        super().write(kept.encode("utf-8", "replace").decode("utf-8"))
         return len(text)
 
 
