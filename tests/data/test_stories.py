@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from math import exp, fsum, log, sqrt
 from random import Random
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -291,3 +292,76 @@ def test_level_1_is_small() -> None:
     texts = [text for text, _ in told(19, "en", 1, 3000)]
     assert len({word for text in texts for word in re.findall(r"\w+", text.lower())}) <= 150
     assert 40 <= sum(len(text.split()) for text in texts) / len(texts) <= 55
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_mean_of_nats_is_the_mean_of_the_entropies_on_the_way(level: int) -> None:
+    """The chain rule: a story's entropy is the expected sum of the entropies of the choices that it meets."""
+    random, differences = Random(20).random, []
+    for _ in range(4000):
+        teller = Entropies(random, "en")
+        LEVELS[level](teller)
+        differences.append(teller.nats - teller.entropy)
+    n, mean = len(differences), fsum(differences) / len(differences)
+    deviation = sqrt(fsum((d - mean) ** 2 for d in differences) / n)
+    assert abs(mean) < 4 * deviation / sqrt(n)
+
+
+class Entropies(Sampler):
+    """A sampler that adds up the entropy of every choice it meets."""
+
+    entropy = 0.0
+
+    def settle(self, choice: Choice) -> int:
+        self.entropy += fsum(p * n for p, n in zip(choice.p, choice.nats, strict=True))
+        return super().settle(choice)
+
+
+def test_level_3_has_more_than_a_thousand_million_stories() -> None:
+    """The openings alone: no choice before the kind of story depends on another, but for being another."""
+    fewest = min(openings(seed) for seed in range(200))
+    assert fewest >= 10**9
+
+
+def openings(seed: int) -> int:
+    """Return the product of the numbers of options up to the choice of the kind of story."""
+    counter = Sizes(Random(seed).random, "en")
+    LEVELS[3](counter)
+    return counter.product
+
+
+class Sizes(Sampler):
+    product, opening = 1, True
+
+    def settle(self, choice: Choice) -> int:
+        self.opening = self.opening and choice.name != "story"
+        self.product *= len(choice.words) if self.opening else 1
+        return super().settle(choice)
+
+
+@pytest.mark.parametrize(("language", "least"), [("en", 800), ("pt", 800)])
+def test_level_3_has_many_words(language: str, least: int) -> None:
+    words = {word for text, _ in told(21, language, 3, 3000) for word in re.findall(r"\w+", text.lower())}
+    assert len(words) >= least
+
+
+def test_every_option_of_every_way_is_reached_somewhere() -> None:
+    random, met = Random(22).random, {}
+    for _ in range(6000):
+        watcher = Watcher(random, "en")
+        watcher.met = met
+        LEVELS[3](watcher)
+    for choice, counts in met.values():
+        if counts.total() > 200 / min(choice.p):
+            assert set(counts) == set(choice.index), choice
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_telling_is_fast_enough_to_feed_a_training_run(level: int) -> None:
+    """A tenth of the speed that one quiet core reaches, so that a busy machine passes too."""
+    source = Stories(23, level=level)
+    source.sample()
+    start = perf_counter()
+    for _ in range(300):
+        source.sample()
+    assert 300 / (perf_counter() - start) > {1: 1000, 2: 500, 3: 300}[level]
