@@ -228,7 +228,7 @@ for step in range(8):
 #
 # To train on real text we count each distinct piece of text once and multiply by how often it occurs. (What a
 # *piece* is, we decide in the next section; for now, a word with the space before it.) The output is the **merge
-# list**, and nothing else is learned. Ties go to the pair whose tokens are older, so that the result is the same
+# list**, and nothing else is learnt. Ties go to the pair whose tokens are older, so that the result is the same
 # everywhere. Ids 0 to 255 belong to the single bytes; GPT-2 put the printable ones first, LLaMA 3 follows it, and so
 # do we: `!` is token 0.
 
@@ -406,10 +406,10 @@ for start in (0, 100, 1000, 3825):
 # ## Encode and decode
 #
 # To encode, replay the history: among all neighbours that may be merged, merge the pair that was learnt *first*;
-# repeat until nothing can be merged. A merge never creates a pair that was learnt earlier than itself, because a
-# pair with the new token in it can only have been learnt later. So ranks only rise along the way, and stopping at
-# rank $r$ gives exactly the encoding of a smaller vocabulary: **the vocabularies of one training are nested.** The
-# experiment below lives on that.
+# repeat until nothing can be merged. A pair's place in the list is its **rank**. A merge never makes room for a pair of
+# lower rank, because a pair with the new token in it can only have been learnt later. So ranks only rise along the way,
+# and stopping at rank $r$ gives exactly the encoding of a smaller vocabulary: **the vocabularies of one training are
+# nested.** The experiment below lives on that.
 
 
 # %%
@@ -433,6 +433,9 @@ def rank(pair):
 
 token_of = BYTES + list(dict.fromkeys(learned))
 id_of = {token: i for i, token in enumerate(token_of)}
+assert len(token_of) == 256 + len(
+    merges
+)  # no two merges made the same token: what was said about ranks holds
 
 
 def encode(text):
@@ -552,8 +555,8 @@ for name, result in encoded.items():
 # %% [markdown]
 # A small surprise: BPE's own rule is not even the best way to use BPE's vocabulary. It does not matter much (a per
 # cent at most), and it is not the point. The model must meet at run time the very cuts on which it was trained, so
-# whoever uses a model must replay its merges exactly. (Bostrom and Durrett, 2020, argue that what is lost is not
-# length but sense: BPE cuts words at places where no meaning ends.)
+# whoever uses a model must replay its merges exactly. (Bostrom and Durrett, 2020, hold something else against BPE: its
+# pieces fit the parts that words are made of less well than those of another method.)
 
 # %% [markdown]
 # ## What a token costs, and what it carries
@@ -602,16 +605,19 @@ def unigram_nats(trained_on, measured_on, vocab_size):
 
 
 n_bytes = len(unseen_text.encode())
-print("    V   bytes/token   loss, nats/token   nats/byte")
+print("    V    ln V   bytes/token   loss, nats/token   nats/byte")
 for vocab_size in (256, 512, 1024, 2048, 4096):
     seen, unseen = (token_counts(p, smaller_rank(ranks, vocab_size)) for p in (seen_pieces, unseen_pieces))
     nats = unigram_nats(seen, unseen, vocab_size)
     T = unseen.total()
-    print(f"{vocab_size:5} {n_bytes / T:13.2f} {nats / T:18.2f} {nats / n_bytes:11.2f}")
+    print(
+        f"{vocab_size:5} {math.log(vocab_size):7.2f} {n_bytes / T:13.2f} {nats / T:18.2f} {nats / n_bytes:11.2f}"
+    )
 
 # %% [markdown]
 # From top to bottom the loss per token *doubles*, and the model gets *better*: each token carries more, but there
-# are fewer of them. Anyone who compared the middle column would choose the worst model of the five.
+# are fewer of them. Anyone who went by the loss would choose the worst model of the five. ($\ln V$ is the most that a
+# token can cost when all are held equally likely. Tokens are not: knowing which are common saves a nat or more.)
 #
 # A footnote for the careful. $p(\text{text})$ above is the probability of one way of cutting the text, the
 # tokenizer's own. The same text can be cut in other ways, and a model gives those some probability too, so the loss
@@ -997,6 +1003,10 @@ for name, other in (("stories", "Shakespeare"), ("Shakespeare", "stories")):
         curves[name, "training text"].append(bytes_per_token(train_pieces, learnt))
         curves[other, f"merges from {name}"].append(bytes_per_token(held_out_other, learnt))
 
+curve = bytes_per_token(unseen_pieces, merges)
+for V in (300, 1000, 3000):  # the short cut against encoding outright
+    assert math.isclose(curve[V - 256], n_bytes / token_counts(unseen_pieces, smaller_rank(ranks, V)).total())
+
 sizes = np.arange(256, 4097)
 columns = (256, 512, 1024, 2048, 4096)
 print(
@@ -1061,7 +1071,8 @@ plt.show()
 #    texts are short.
 #
 # And the cost has a minimum: a small model is best served by a small vocabulary. The larger the rest of the model, the
-# less an extra row weighs, and the further right the minimum lies (Tao and others, 2024, fit laws for it).
+# less an extra row weighs, and the further right the minimum lies. Tao and others (2024), who fitted laws to trained
+# models, hold that LLaMA 2 70B should have had at least 216,000 tokens instead of 32,000.
 #
 # ## One sentence, four vocabularies
 #
@@ -1070,10 +1081,10 @@ plt.show()
 
 # %% tags=["hide"]
 vocabularies = {
-    "ours, 4,096": package,
-    "Mistral 7B, 32,000": mistral,
-    "LLaMA 3, 128,000": llama3,
-    "LLaMA 4, 200,000": llama4,
+    "ours, 4K": package,
+    "Mistral 7B, 32K": mistral,
+    "LLaMA 3, 128K": llama3,
+    "LLaMA 4, 200K": llama4,
 }
 
 
@@ -1106,35 +1117,35 @@ texts = {
     "Python": "def mean(values):\n    total = sum(values)\n    return total / len(values)\n",
     "numbers": "3.14159 + 2,718,281 = 2718284.14159",
 }
-print("tokens (bytes per token)".ljust(26) + "".join(f"{name:>20}" for name in vocabularies))
+print("tokens (bytes per token)".ljust(26) + "".join(f"{name:>17}" for name in vocabularies))
 for name, text in texts.items():
     n = len(text.encode())
     counts = [len(tok.encode(text)) for tok in vocabularies.values()]
-    print(f"{name:12}{n:4} bytes    " + "".join(f"{count:13} ({n / count:.2f})" for count in counts))
+    print(f"{name:12}{n:4} bytes    " + "".join(f"{count:10} ({n / count:.2f})" for count in counts))
 english, chinese = (len(mistral.encode(texts[language])) for language in ("English", "Chinese"))
 chinese_over_english = {
     name: len(tok.encode(texts["Chinese"])) / len(tok.encode(texts["English"]))
     for name, tok in vocabularies.items()
 }
-print("Chinese over English:     " + "".join(f"{ratio:20.2f}" for ratio in chinese_over_english.values()))
+print("Chinese over English:     " + "".join(f"{ratio:17.2f}" for ratio in chinese_over_english.values()))
 
 # %% [markdown]
 # The lines in four languages say the same. Whoever pays by the token, or fits a context of fixed length, pays by
-# language; what a larger vocabulary bought from 32,000 to 128,000 is above all that this price became fairer
-# (Petrov and others, 2023, measured the premium over dozens of languages). One sentence is an anecdote, so here is
-# English by the hundred thousand bytes.
+# language; what a larger vocabulary bought from 32,000 to 128,000 is above all that this price became fairer. (Petrov
+# and others, 2023, found languages that needed up to 15 times as many tokens as others for the same text.) One sentence
+# is an anecdote, so here is English by the hundred thousand bytes.
 
 # %%
 english_texts = {
     "stories": "\n".join(s.text for s in new_stories[:200]),
     "Shakespeare": unseen_text[:100_000],
 }
-print("characters per token".ljust(22) + "".join(f"{name:>20}" for name in vocabularies))
+print("characters per token".ljust(22) + "".join(f"{name:>17}" for name in vocabularies))
 characters_per_token = {}
 for name, text in english_texts.items():
     characters_per_token[name] = [len(text) / len(tok.encode(text)) for tok in vocabularies.values()]
-    print(f"{name:22}" + "".join(f"{value:20.2f}" for value in characters_per_token[name]))
-print("Llama 3 paper, section 3.2, its own sample:     3.17 -> 3.94 characters per token")
+    print(f"{name:22}" + "".join(f"{value:17.2f}" for value in characters_per_token[name]))
+print("Llama 3 paper, section 3.2, a sample of its own: from 3.17 to 3.94")
 
 # %% [markdown]
 # The paper's 3.17 and 3.94 are LLaMA 2's tokenizer and LLaMA 3's, on a sample of English that it does not publish. Our
@@ -1152,8 +1163,8 @@ for name in ("llama-2-7b", "llama-3-8b", "llama-3.1-405b", "llama-3.2-1b"):
 
 # %% [markdown]
 # Most of what LLaMA 3 8B has more than LLaMA 2 7B is vocabulary. In the 1B model, which shares one table between
-# input and output, it is a fifth of everything. In the 405B it hardly shows: the rule of the experiment again. Is it worth
-# it? Take LLaMA 2 7B, change nothing but the vocabulary, and count the work for a megabyte of Shakespeare:
+# input and output, it is a fifth of everything. In the 405B it hardly shows: the rule of the experiment again. Is it
+# worth it? Take LLaMA 2 7B, change nothing but the vocabulary, and count the work for a megabyte of Shakespeare:
 
 # %%
 base = LlamaConfig.named("llama-2-7b")
@@ -1182,10 +1193,9 @@ print(f"tokens of one, two, three digits in LLaMA 3: {digits}; of two or more in
 
 # %% [markdown]
 # (The `␣` in front is SentencePiece's, as before every text.) All 1,110 groups have a token in LLaMA 3. Fewer tokens,
-# but look where the digits fall: in `1234567` the units digit stands
-# alone, in `12345678` it is the second of a pair. To add two numbers of different length the model has to undo the
-# grouping. Thousands separators align the groups from the right, and Singh and Strouse (2024) measured how much that
-# helps GPT-3.5 and GPT-4, which group by threes as well.
+# but look where the digits fall: in `1234567` the units digit stands alone, in `12345678` it is the second of a pair.
+# To add two numbers of different length the model has to undo the grouping. Thousands separators align the groups from
+# the right, and Singh and Strouse (2024) measured how much that helps GPT-3.5 and GPT-4, which group by threes as well.
 #
 # ## Oddities, explained
 #
@@ -1210,9 +1220,9 @@ print(f"a lone space before a letter: {lone} times in {len(ids):,} tokens of sto
 # %% [markdown]
 # **Tokens that hardly any text produces.** A vocabulary is learnt on one text, the model on another. In 2023
 # Rumbelow and Watkins found that GPT-3's vocabulary held ` SolidGoldMagikarp`, a user name that the model had hardly
-# ever seen; asked to repeat it, the model said something else. Land and Bartolo (2024) search for such under-trained tokens
-# systematically. A first sieve needs no model: take every token of LLaMA 4, read it as text, encode the text. Does the
-# token come back?
+# ever seen; asked to repeat it, the model said something else. Land and Bartolo (2024) search for such under-trained
+# tokens systematically. A first sieve needs no model: take every token of LLaMA 4, read it as text, encode the text.
+# Does the token come back?
 
 # %%
 meta4 = tiktoken.Encoding(
@@ -1253,9 +1263,10 @@ for word in (" Việt", " nhiều", " každ"):
 
 # %% [markdown]
 # In one training run that is impossible: whatever was merged once can be merged again. And all of them lie in the last
-# 28,000: the added tokens were learnt elsewhere, and not all of their intermediate steps came along. Meta's tokenizer works all the same,
-# because `tiktoken` looks whether a whole piece is a token before it merges anything. A program that leaves this out
-# reads English perfectly and Vietnamese wrongly, and that has happened (llama.cpp, pull request 7193, May 2024).
+# 28,000: the added tokens were learnt elsewhere, and not all of their intermediate steps came along. Meta's tokenizer
+# works all the same, because `tiktoken` looks whether a whole piece is a token before it merges anything. A program that
+# leaves this out reads English perfectly and Vietnamese wrongly, and that has happened (llama.cpp, pull request 7193,
+# May 2024).
 #
 # **A vocabulary is a fossil bed.** It remembers what its training text was full of.
 
@@ -1309,7 +1320,7 @@ measured = dict(
         (
             len(llama3.encode(" strawberry")),
             len(mistral.encode("12345678")),
-            chinese_over_english["Mistral 7B, 32,000"],
+            chinese_over_english["Mistral 7B, 32K"],
             fewer_tokens(shakespeare.mean(axis=0)),
         ),
         strict=True,
@@ -1321,40 +1332,42 @@ for question, value in measured.items():
 # %% [markdown]
 # ## Exercises
 #
-# - [02.1](../exercises/02_1_count_pairs.md) Count what can be merged, and find the best pair
-# - [02.2](../exercises/02_2_merge_pair.md) Merge a pair
-# - [02.3](../exercises/02_3_encode_by_rank.md) Encode by rank
-# - [02.4](../exercises/02_4_byte_fallback.md) Decode with byte fallback
-# - [02.5](../exercises/02_5_nats_per_byte.md) Compare two models whose tokenizers differ
+# - [02.1](../exercises/02_1_count_pairs.md): count the merges that a text allows, and choose the best pair.
+# - [02.2](../exercises/02_2_merge_pair.md): merge a pair.
+# - [02.3](../exercises/02_3_encode_by_rank.md): encode by rank.
+# - [02.4](../exercises/02_4_byte_fallback.md): turn SentencePiece's pieces back into text.
+# - [02.5](../exercises/02_5_nats_per_byte.md): compare two models whose tokenizers differ.
 #
 # ## What you can now do
 #
-# - say what happens to a text between the keyboard and the model, byte by byte, and predict roughly how many tokens it
-#   becomes;
-# - train a BPE vocabulary, encode and decode with it, and explain why merges are applied by rank;
-# - tell byte-level BPE from SentencePiece by looking at the tokens of an emoji;
-# - compare models with different tokenizers, by nats per byte, and refuse to compare them by loss per token;
-# - test a tokenizer: round trip, oracle, conservation law, dead tokens, forged marks.
+# - Follow a text from the keyboard to the model, byte by byte, and guess how many tokens it becomes.
+# - Train a BPE vocabulary, encode and decode with it, and say why merges are replayed by rank.
+# - Tell byte-level BPE from SentencePiece by the tokens of an emoji.
+# - Compare models with different tokenizers by nats per byte, and refuse to compare them by loss per token.
+# - Test a tokenizer: round trip, oracle, conservation law, forged marks; and know what each test cannot see.
 #
 # Next: what comes after a token? Chapter 03 counts, and meets the floor.
 #
 # ## References
 #
-# - P. Gage (1994), *A new algorithm for data compression*, The C Users Journal 12(2): BPE as compression.
-# - R. Sennrich, B. Haddow, A. Birch (2016), *Neural machine translation of rare words with subword units*,
-#   arXiv 1508.07909: BPE for language.
-# - A. Radford and others (2019), *Language models are unsupervised multitask learners*, section 2.2: bytes and cuts.
-# - T. Kudo, J. Richardson (2018), *SentencePiece*, arXiv 1808.06226.
-# - H. Touvron and others (2023), *LLaMA: open and efficient foundation language models*, arXiv 2302.13971, section 2.1;
-#   *Llama 2*, arXiv 2307.09288, section 2.2.
-# - *The Llama 3 herd of models* (2024), arXiv 2407.21783, section 3.2.
-# - K. Bostrom, G. Durrett (2020), *Byte pair encoding is suboptimal for language model pretraining*, arXiv 2004.03720.
-# - K. Cao, L. Rimell (2021), *You should evaluate your language model on marginal likelihood over tokenisations*,
-#   arXiv 2109.02550.
-# - A. Petrov and others (2023), *Language model tokenizers introduce unfairness between languages*, arXiv 2305.15425.
-# - A. Singh, D. Strouse (2024), *Tokenization counts: the impact of tokenization on arithmetic in frontier LLMs*,
-#   arXiv 2402.14903.
-# - S. Land, M. Bartolo (2024), *Fishing for Magikarp: automatically detecting under-trained tokens in large language
-#   models*, arXiv 2405.05417.
-# - C. Tao and others (2024), *Scaling laws with vocabulary: larger models deserve larger vocabularies*,
-#   arXiv 2407.13623.
+# - Gage 1994, *A New Algorithm for Data Compression*, The C Users Journal 12(2): byte pairs, as compression.
+# - Sennrich, Haddow & Birch 2016, *Neural Machine Translation of Rare Words with Subword Units*,
+#   [arXiv 1508.07909](https://arxiv.org/abs/1508.07909): byte pairs, for language.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*, section 2.2: bytes and cuts.
+# - Kudo & Richardson 2018, *SentencePiece*, [arXiv 1808.06226](https://arxiv.org/abs/1808.06226).
+# - Touvron et al. 2023, *LLaMA*, [arXiv 2302.13971](https://arxiv.org/abs/2302.13971), section 2.1; *Llama 2*,
+#   [arXiv 2307.09288](https://arxiv.org/abs/2307.09288), section 2.2.
+# - Grattafiori et al. 2024, *The Llama 3 Herd of Models*, [arXiv 2407.21783](https://arxiv.org/abs/2407.21783),
+#   section 3.2.
+# - Bostrom & Durrett 2020, *Byte Pair Encoding is Suboptimal for Language Model Pretraining*,
+#   [arXiv 2004.03720](https://arxiv.org/abs/2004.03720).
+# - Cao & Rimell 2021, *You should evaluate your language model on marginal likelihood over tokenisations*,
+#   [arXiv 2109.02550](https://arxiv.org/abs/2109.02550).
+# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*,
+#   [arXiv 2305.15425](https://arxiv.org/abs/2305.15425).
+# - Singh & Strouse 2024, *Tokenization counts: the impact of tokenization on arithmetic in frontier LLMs*,
+#   [arXiv 2402.14903](https://arxiv.org/abs/2402.14903).
+# - Land & Bartolo 2024, *Fishing for Magikarp: Automatically Detecting Under-trained Tokens in Large Language
+#   Models*, [arXiv 2405.05417](https://arxiv.org/abs/2405.05417).
+# - Tao et al. 2024, *Scaling Laws with Vocabulary: Larger Models Deserve Larger Vocabularies*,
+#   [arXiv 2407.13623](https://arxiv.org/abs/2407.13623).

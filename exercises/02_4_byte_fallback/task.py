@@ -13,7 +13,7 @@ def decode(pieces: list[str]) -> str:
 
     Every piece gives bytes: a byte piece its byte, any other piece its own text in UTF-8, with a space
     for each `▁`. All bytes together are read as UTF-8; what is not valid becomes U+FFFD, as
-    `errors="replace"` does. At last one space is taken off the front, if there is one.
+    `errors="replace"` does. Finally one space is taken off the front, if there is one.
 
     Parameters
     ----------
