@@ -29,6 +29,11 @@ class Llama(nn.Module):
     ----------
     cfg : LlamaConfig
 
+    Raises
+    ------
+    ValueError
+        If the configuration asks for what a follower of the template added: it is named.
+
     Examples
     --------
     >>> model = Llama(LlamaConfig(vocab_size=300, dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=64))
@@ -41,6 +46,8 @@ class Llama(nn.Module):
 
     def __init__(self, cfg: LlamaConfig) -> None:
         super().__init__()
+        if cfg.extensions:
+            raise ValueError(f"Llama cannot build {', '.join(cfg.extensions)}: leave them at their defaults")
         self.cfg = cfg
         self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
         self.layers = nn.ModuleList(Block(cfg) for _ in range(cfg.n_layers))
