@@ -1199,8 +1199,8 @@ print(f"tokens of one, two, three digits in LLaMA 3: {digits}; of two or more in
 #
 # ## Oddities, explained
 #
-# **Why a model cannot count letters.** It has no letters. These are four different inputs without a number in
-# common, and nothing in a number tells how its token is spelt:
+# **Why a model cannot count letters.** It has no letters. The same word is one number, or three, or four, and nothing
+# in a number tells how its token is spelt. How many *r* are in 73700?
 
 # %%
 for word in ("strawberry", " strawberry", "Strawberry", "STRAWBERRY"):
@@ -1235,16 +1235,16 @@ for name, tok in (("LLaMA 3", meta), ("LLaMA 4", meta4)):
     ]
     print(f"{name}: {len(lost)} tokens do not come back")
 for i, token in lost:
-    found = i in meta4.encode("#" + token)
+    company = next(text for text in ("#" + token, token + "real") if i in meta4.encode(text))
     print(
-        f"{spell(token, llama4):8} instead of {show(token.encode()):8} which comes from '#{show(token.encode())}': {found}"
+        f"{show(token.encode()):7} alone is cut: {spell(token, llama4):8} but in company: {spell(company, llama4)}"
     )
 
 # %% [markdown]
 # Seven do not come back. Dead rows of the embedding table? It is tempting to say so, and it would be wrong. The pattern
 # cuts a line end from the slashes after it, unless punctuation stands in front: then line end and slashes belong to the
-# same piece, and the token appears. (The seventh, `␣I'`, needs another company: try `I'real`.) One text can prove that
-# a token lives; no text proves that it is dead. What the sieve finds are tokens that the model has met in few contexts,
+# same piece, and the token appears. (The seventh, `␣I'`, needs company behind it.) One text can prove that a token
+# lives; no text proves that it is dead. What the sieve finds are tokens that the model has met in few contexts,
 # and that is what one should be wary of.
 #
 # **A seam in LLaMA 3's vocabulary.** Its paper says that 100,000 tokens come from `tiktoken` and 28,000 were added
