@@ -41,7 +41,7 @@ def list_(as_json: Json = False) -> None:
     from .console import console
 
     progress = _progress()
-    parts = overview(_exercises(), progress)
+    parts = overview(_exercises(), progress, progress.path.parent / "chapters")
     all_rows = [row for _, rows in parts for row in rows]
     if as_json:
         typer.echo(json.dumps(all_rows))
@@ -66,7 +66,7 @@ def start(id: Id = None) -> None:
     progress.start(exercise.id)
     kind = f"{exercise.difficulty}, {exercise.minutes} minutes{', a build' if exercise.build else ''}"
     _say(f"{exercise.id} {exercise.title}", style="bold")
-    _say(f"{kind}; chapter {exercise.chapter.replace('_', ' ')}\n", style="dim")
+    _say(f"{kind}; goes with chapters/{exercise.chapter}.ipynb\n", style="dim")
     _markdown(exercise.text)
     _say(f"\n{'Write in' if new else 'Begun in'}  {_shown(exercise)}")
     _say(f"then      minillama exercise check {exercise.id}   (or watch, hint, solution)")

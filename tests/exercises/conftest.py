@@ -18,6 +18,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with untouched exercises, which is the working directory, too."""
     untouched = shutil.ignore_patterns("work*.py", "__pycache__")
     shutil.copytree(ROOT / "exercises", tmp_path / "exercises", ignore=untouched)
+    (tmp_path / "chapters").mkdir()
+    shutil.copy(ROOT / "chapters" / "contents.toml", tmp_path / "chapters")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

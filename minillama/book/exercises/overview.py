@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..contents import read_contents
 from .catalogue import Exercise
 from .progress import Progress
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-PARTS = (  # last chapter, name
-    (9, "Part I: from bytes to a language model, in NumPy"),
-    (16, "Part II: the real thing, in PyTorch"),
-    (21, "Part III: custom fused kernels"),
-    (25, "Part IV: running it"),
-    (29, "Part V: LLaMA 2, from base to chat"),
-    (35, "Part VI: the family that grew"),
-)
-
 Row = dict[str, Any]
 
 
-def overview(exercises: Sequence[Exercise], progress: Progress) -> list[tuple[str, list[Row]]]:
-    """Return the parts that have exercises, each with a row per exercise.
+def overview(
+    exercises: Sequence[Exercise], progress: Progress, chapters: Path
+) -> list[tuple[str, list[Row]]]:
+    """Return the parts that have exercises, by name, each with a row per exercise.
 
-    A row has the keys id, title, chapter, part, difficulty, minutes, build, started, done, hints, solution.
+    A row has the keys id, title, chapter, difficulty, minutes, build, started, done, hints, solution.
+
+    Parameters
+    ----------
+    exercises : sequence of Exercise
+        In the book's order.
+    progress : Progress
+    chapters : Path
+        The folder with the table of contents.
     """
-    rows = [_row(exercise, progress) for exercise in exercises]
-    return [(part, list(group)) for part, group in groupby(rows, key=lambda row: str(row["part"]))]
+    parts = {
+        chapter.slug: (f"{part.name}: {part.title}", f"{chapter.number} {chapter.title}")
+        for part in read_contents(chapters)
+        for chapter in part.chapters
+    }
+    grouped = groupby(exercises, key=lambda exercise: parts[exercise.chapter][0])
+    return [
+        (part, [_row(exercise, parts[exercise.chapter][1], progress) for exercise in group])
+        for part, group in grouped
+    ]
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
@@ -49,7 +60,7 @@ def table(title: str, rows: Sequence[Row]) -> Table:
         made.add_column(heading, justify=justify)  # type: ignore[arg-type]
     made.add_column("")
     for chapter, group in groupby(rows, key=lambda row: str(row["chapter"])):
-        made.add_row("", "", f"[dim]{chapter.replace('_', ' ')}[/dim]")
+        made.add_row("", "", f"[dim]{chapter}[/dim]")
         for row in group:
             mark = "[green]✓[/green]" if row["done"] else "[yellow]…[/yellow]" if row["started"] else "·"
             level = f"{row['difficulty']}{', build' if row['build'] else ''}"
@@ -57,14 +68,13 @@ def table(title: str, rows: Sequence[Row]) -> Table:
     return made
 
 
-def _row(exercise: Exercise, progress: Progress) -> Row:
+def _row(exercise: Exercise, chapter: str, progress: Progress) -> Row:
     """Return one exercise's row."""
     state = progress[exercise.id]
     return {
         "id": exercise.id,
         "title": exercise.title,
-        "chapter": exercise.chapter,
-        "part": next(name for last, name in PARTS if exercise.order[0] <= last),
+        "chapter": chapter,
         "difficulty": exercise.difficulty,
         "minutes": exercise.minutes,
         "build": exercise.build,

@@ -103,8 +103,7 @@ class Report:
 
     def pointer(self, finding: Finding) -> str:
         """Return where in the book to read on, or an empty string."""
-        number, _, title = self.chapter.partition("_")
-        return f"Read: chapter {number}, {title.replace('_', ' ')}, “{finding.see}”." if finding.see else ""
+        return f"Read: chapter {self.chapter[:2]}, “{finding.see}”." if finding.see else ""
 
     def text(self, finding: Finding) -> str:
         """Return a finding for a terminal."""
