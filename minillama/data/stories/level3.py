@@ -163,8 +163,8 @@ def close(t: Any, s: Scene, mood: str) -> None:
             (
                 2,
                 "home",
-                "[ending:And in all] {home:the} [ending:there was no happier house.]",
-                "[ending:E] {home:no} [ending:inteir]{home:-o} [ending:não havia casa mais feliz.]",
+                "[ending:And the whole] {home} [ending:talked about it for a week.]",
+                "[ending:E] {home:o} [ending:inteir]{home:-o} [ending:falou disso por uma semana.]",
             ),
             (
                 2,

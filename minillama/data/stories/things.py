@@ -63,6 +63,7 @@ QUALITIES = adjectives(
     (2, "tiny", "minúsculo"),
     (1, "precious", "precioso"),
 )
+NEW = QUALITIES.without(QUALITIES.words[QUALITIES.index["favourite"]])  # for what nobody knows yet
 LOSABLE = nouns(
     "thing",
     (6, "ball", "bola", "f"),
@@ -93,12 +94,12 @@ TREASURES = Choice(
         _used("book", "livro", "m", "read the book", "leu o livro"): 6,
         _used("drum", "tambor", "m", "beat the drum", "bateu o tambor"): 5,
         _used("flute", "flauta", "f", "played the flute", "tocou a flauta"): 5,
-        _used("lantern", "lampião", "m", "lit the lantern", "acendeu o lampião"): 4,
+        _used("lantern", "lampião", "m", "sat by the lantern", "ficou perto do lampião"): 4,
         _used("mirror", "espelho", "m", "looked into the mirror", "olhou no espelho"): 4,
-        _used("umbrella", "guarda-chuva", "m", "opened the umbrella", "abriu o guarda-chuva"): 3,
+        _used("umbrella", "guarda-chuva", "m", "danced under the umbrella", "dançou com o guarda-chuva"): 3,
         _used("spoon", "colher", "f", "stirred soup with the spoon", "mexeu a sopa com a colher"): 3,
         _used("map", "mapa", "m", "studied the map", "estudou o mapa"): 3,
-        _used("ladder", "escada", "f", "climbed the ladder", "subiu na escada"): 2,
+        _used("ladder", "escada", "f", "sat on the ladder", "ficou em cima da escada"): 2,
         _used("blanket", "cobertor", "m", "slept under the blanket", "dormiu debaixo do cobertor"): 2,
         _used("sledge", "trenó", "m", "rode on the sledge", "andou de trenó"): 2,
         _used("feather", "pena", "f", "wrote with the feather", "escreveu com a pena"): 1,

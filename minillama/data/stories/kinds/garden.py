@@ -72,7 +72,7 @@ HEIGHTS = phrases(
     (4, "fence", "as high as the fence", "da altura da cerca"),
     (3, "door", "as high as the door", "da altura da porta"),
     (2, "chimney", "as high as the chimney", "da altura da chaminé"),
-    (1, "cloud", "up to the first cloud", "até a primeira nuvem"),
+    (1, "cloud", "up to the first cloud", "que ia até a primeira nuvem"),
 )
 
 

@@ -118,8 +118,8 @@ def tell(t: Any, s: Scene) -> str:
         (
             3,
             "small",
-            "[ending:No friend is too small, said] {b}[ending:, and] {small:the!two-hop} [ending:bowed.]",
-            "[ending:Nenhum amigo é pequeno demais, disse] {b}[ending:, e] {small:o!two-hop} [ending:fez uma reverência.]",
+            '[ending:"No friend is too small," said] {b}[ending:, and] {small:the!two-hop} [ending:bowed.]',
+            '[ending:"Nenhum amigo é pequeno demais", disse] {b}[ending:, e] {small:o!two-hop} [ending:fez uma reverência.]',
         ),
         (
             2,

@@ -7,7 +7,7 @@ from typing import Any
 
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import phrases
-from minillama.data.stories.things import BOXES, LOSABLE, QUALITIES, ROOMS
+from minillama.data.stories.things import BOXES, LOSABLE, NEW, ROOMS
 
 HOOK = (9, "hidden", "{a} had a secret.", "{a} tinha um segredo.")
 ERRANDS = phrases(
@@ -27,7 +27,7 @@ def tell(t: Any, s: Scene) -> str:
         "It was {quality:a} {thing}, and {a:he} kept it in {box:a}.",
         "Era {thing:um} {quality:@thing}, e ficava dentro de {box:um}.",
         a=a,
-        quality=QUALITIES,
+        quality=NEW,
         thing=LOSABLE,
         box=BOXES,
     )
@@ -115,8 +115,8 @@ def tell(t: Any, s: Scene) -> str:
         (
             2,
             "kissed",
-            "{a} [ending:took] {thing:the} [ending:in both hands and gave it a kiss.]",
-            "{a} [ending:pegou] {thing:o} [ending:com as duas mãos e deu um beijo.]",
+            "{a} [ending:hugged] {thing:the} [ending:as if it had been away for years.]",
+            "{a} [ending:abraçou] {thing:o} [ending:como quem não se via há anos.]",
         ),
         **words,
     )

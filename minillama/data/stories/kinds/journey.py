@@ -52,10 +52,10 @@ WEATHER = Choice(
 )  # fmt: skip
 MARVELS = phrases(
     "marvel",
-    (4, "bigger", "much bigger than in books", "muito maior do que nos livros"),
+    (4, "bigger", "much bigger than in books", "como em nenhum livro"),
     (3, "quiet", "so lovely that they forgot to speak", "de deixar qualquer um sem fala"),
     (2, "song", "humming like a hundred bees", "zumbindo feito cem abelhas"),
-    (1, "small", "a little smaller than expected, but kind", "menor do que diziam, mas simpático"),
+    (1, "small", "a little smaller than expected, but kind", "sem o tamanho prometido, mas com muita graça"),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from minillama.data.stories.cast import PEOPLE, Scene
 from minillama.data.stories.lexicon import amount, amounts
-from minillama.data.stories.things import COIN, QUALITIES, SWEETS, TREASURES
+from minillama.data.stories.things import COIN, NEW, SWEETS, TREASURES
 from minillama.data.stories.words import Word
 
 HOOK = (8, "market", "It was market day.", "Era dia de feira.")
@@ -23,7 +23,7 @@ def tell(t: Any, s: Scene) -> str:
         "{seller:A} was selling {quality:a} {thing}.",
         "{seller:Um} vendia {thing:um} {quality:@thing}.",
         seller=PEOPLE,
-        quality=QUALITIES,
+        quality=NEW,
         thing=TREASURES,
     )
     price = t.say(

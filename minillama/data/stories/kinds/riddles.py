@@ -97,7 +97,7 @@ def tell(t: Any, s: Scene) -> str:
     kind = t.ways(
         "prize",
         (3, "keep", "{b} [ending:kept] {prize:the}[ending:, and] {a} [ending:went home grumbling.]", "{b} [ending:ficou com] {prize:o}[ending:, e] {a} [ending:foi embora resmungando.]"),
-        (1, "again", '[ending:"Come back tomorrow," said] {b}[ending:, "there are nine more."]', '[ending:"Volte amanhã", disse] {b}[ending:, "ainda tenho nove."]'),
+        (1, "again", '[ending:"Come back tomorrow," said] {b}[ending:, "there are nine more."]', '[ending:"Volte amanhã", disse] {b}[ending:, "ainda tenho nove".]'),
         **words,
     )  # fmt: skip
     return "sad" if kind == "keep" else "happy"

@@ -28,10 +28,11 @@ def tell(t: Any, s: Scene) -> str:
     what = t.ways(
         "sharing",
         (3, "pool", '"Let us put them together," said {b}.', '"Vamos juntar tudo", disse {b}.'),
-        (4, "give", "{a} saw that {b} had a very big basket.", "{a} viu que a cesta de {b} era bem grande."),
+        (4, "give", "{a} liked {b} more than {fruit:s}.", "{a} gostava mais de {b} do que de {fruit:s}."),
         (2, "keep", "{a} did not want to share.", "{a} não queria dividir."),
         a=a,
         b=b,
+        fruit=fruit,
     )
     t.note(thing=fruit.key, kindness={"pool": 1, "give": 2, "keep": -1}[what])
     if what == "pool":
@@ -116,7 +117,7 @@ def give(t: Any, s: Scene, n: Word, m: Word, fruit: Word) -> str:
     else:
         most = a if left.value > right.value else b
         t.say(
-            "{most!counting} [counting:had the most,] [ending:and ran home to bake a pie for both.]",
+            "{most!counting} [counting:had more now,] [ending:and ran home to bake a pie for both.]",
             "{most!counting} [counting:tinha mais,] [ending:e correu para casa para assar uma torta.]",
             most=most,
         )
@@ -153,6 +154,6 @@ def keep(t: Any, s: Scene, n: Word, m: Word, fruit: Word) -> str:
         return "happy"
     t.say(
         "[ending:The evening was long, and nobody came to sing.]",
-        "[ending:A tarde foi longa, e ninguém veio cantar.]",
+        "[ending:A noite foi longa, e ninguém veio cantar.]",
     )
     return "sad"

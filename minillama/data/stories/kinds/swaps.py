@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from minillama.data.stories.cast import PEOPLE, Scene
-from minillama.data.stories.things import QUALITIES, TREASURES
+from minillama.data.stories.things import NEW, TREASURES
 from minillama.data.stories.words import Word
 
 HOOK = (7, "swaps", "{a} set out to get rich.", "{a} saiu para enriquecer.")
@@ -19,7 +19,7 @@ def tell(t: Any, s: Scene) -> str:
         "{a} owned nothing but {quality:a} {thing}.",
         "{a} só tinha {thing:um} {quality:@thing}.",
         a=a,
-        quality=QUALITIES,
+        quality=NEW,
         thing=TREASURES,
     )
     things: list[Word] = [thing]
