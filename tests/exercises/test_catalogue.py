@@ -30,10 +30,10 @@ def test_fields(exercise: Exercise) -> None:
     assert (exercise.minutes, exercise.build, len(exercise.hints)) == (10, False, 3)
     task = exercise.tasks[0]
     assert task.name == "gap_to_floor"
-    assert task.signature.startswith("def gap_to_floor(model_nats: Float[np.ndarray, ' N'], ")
+    assert task.code.startswith('def gap_to_floor(\n    model_nats: Float[np.ndarray, " N"],\n')
     assert task.doc.startswith("Return how far a model is above the floor")
     names: dict[str, object] = {}
-    exec("import numpy as np\nfrom jaxtyping import Float, Int\n" + task.blank(), names)
+    exec("import numpy as np\nfrom jaxtyping import Float, Int\n" + task.code, names)
     assert callable(names["gap_to_floor"])
 
 

@@ -11,11 +11,9 @@ import difflib
 import importlib
 import inspect
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from .holes import Function, Hole
 from .loading import load_file
@@ -33,16 +31,11 @@ class ExerciseError(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """One function or class of task.py: its name, its signature as written, its docstring."""
+    """One function or class of task.py: its name, its docstring, its code as written."""
 
     name: str
-    signature: str
     doc: str
-
-    def blank(self) -> str:
-        """Return the task as code to be filled in."""
-        doc = textwrap.indent(f'"""{self.doc}\n"""', "    ", lambda line: bool(line.strip()))
-        return f"{self.signature}\n{doc}\n    raise NotImplementedError"
+    code: str
 
 
 @dataclass(frozen=True)
@@ -208,7 +201,8 @@ def read_exercise(folder: Path) -> Exercise:
     ExerciseError
         If a file is missing or does not follow the format; the text says which and how it should look.
     """
-    tree = ast.parse(_text(folder / "task.py"))
+    source = _text(folder / "task.py")
+    tree = ast.parse(source)
     title, facts, text = [*(ast.get_docstring(tree) or "").split("\n\n", 2), "", "", ""][:3]
     said = _FACTS.fullmatch(facts)
     if not said:
@@ -235,20 +229,22 @@ def read_exercise(folder: Path) -> Exercise:
         minutes=int(minutes),
         build=build is not None,
         text=text,
-        tasks=tuple(_tasks(tree)),
+        tasks=tuple(_tasks(source, tree)),
         hints=tuple(hint.strip() for hint in hints[2::2]),
     )
 
 
-def _tasks(tree: ast.Module) -> list[Task]:
+def _tasks(source: str, tree: ast.Module) -> list[Task]:
     """Return the public functions and classes of a blank."""
-    tasks = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            bare: Any = type(node)(**{**vars(node), "body": [ast.Pass()]})
-            signature = ast.unparse(bare).removesuffix("\n    pass")
-            tasks.append(Task(node.name, signature, ast.get_docstring(node) or ""))
-    return tasks
+    public = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    )
+    return [
+        Task(node.name, ast.get_docstring(node) or "", ast.get_source_segment(source, node) or "")
+        for node in public
+    ]
 
 
 def _text(path: Path) -> str:

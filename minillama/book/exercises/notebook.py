@@ -37,7 +37,7 @@ def show(id: str) -> Note:
     """
     exercise = find_exercise(id)
     head = f"### {exercise.id} {exercise.title}\n\n*{exercise.difficulty}, {exercise.minutes} minutes*"
-    blanks = [f"```python\n{task.blank()}\n```" for task in exercise.tasks]
+    blanks = [f"```python\n{task.code}\n```" for task in exercise.tasks]
     return Note("\n\n".join([head, exercise.text, *blanks]))
 
 
