@@ -373,6 +373,7 @@ def train(pieces, vocab_size, count_pairs=count_pairs):
     return merges, merged_counts, work
 
 
+# %%
 def cut(text):
     """The pieces of a text and how often each occurs."""
     return Counter(piece.encode() for piece in cutter.findall(text))
@@ -984,6 +985,14 @@ def bytes_per_token(pieces, merges, up_to=4096 - 256):
     return n / tokens
 
 
+sizes = np.arange(256, 4097)
+curve = bytes_per_token(unseen_pieces, merges)
+for V in (300, 1000, 3000):  # the short cut against encoding outright
+    assert math.isclose(curve[V - 256], n_bytes / token_counts(unseen_pieces, smaller_rank(ranks, V)).total())
+print(f"{curve[1000 - 256]:.3f} bytes per token at V = 1,000: the same as by encoding")
+
+
+# %%
 def story_text(seed, n):
     return "\n".join(story.text for story in islice(Stories(seed=seed), n))
 
@@ -1003,11 +1012,7 @@ for name, other in (("stories", "Shakespeare"), ("Shakespeare", "stories")):
         curves[name, "training text"].append(bytes_per_token(train_pieces, learnt))
         curves[other, f"merges from {name}"].append(bytes_per_token(held_out_other, learnt))
 
-curve = bytes_per_token(unseen_pieces, merges)
-for V in (300, 1000, 3000):  # the short cut against encoding outright
-    assert math.isclose(curve[V - 256], n_bytes / token_counts(unseen_pieces, smaller_rank(ranks, V)).total())
-
-sizes = np.arange(256, 4097)
+# %%
 columns = (256, 512, 1024, 2048, 4096)
 print(
     "bytes per token, mean of 3 samples".ljust(36) + "".join(f"{V:7}" for V in columns) + "   largest spread"
