@@ -1,7 +1,9 @@
 """Byte-level BPE: text -> words -> UTF-8 bytes -> merges -> ids. The tokenizer of GPT-2, LLaMA 3, and ours.
 
 Because every one of the 256 bytes is a token, there is no text that cannot be written and no
-"unknown" token. Special tokens are the business of ``Tokenizer``; files that of the readers.
+"unknown" token. (Some real vocabularies leave out bytes that their training text did not have: SmolLM2
+has no token for 21 of them, mostly control characters. The libraries drop such a byte without a word.
+So do we, for such files.) Special tokens are the business of ``Tokenizer``; files that of the readers.
 
 A vocabulary comes in one of two kinds. A list of merges says which *pairs* may be joined, in which
 order (``tokenizer.json``). A rank file, as for ``tiktoken``, lists only tokens: any two neighbours may
@@ -12,6 +14,7 @@ OpenAI's ``tiktoken``, ``src/lib.rs``.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from minillama.tokenizer.bpe import Pair, merge
 from minillama.tokenizer.errors import TokenizerError
@@ -29,8 +32,7 @@ class ByteLevelBPE:
     Parameters
     ----------
     tokens
-        The bytes of each id; all 256 single bytes must be among them. Empty bytes mark an id that no
-        text leads to, such as a special token's.
+        The bytes of each id. Empty bytes mark an id that no text leads to, such as a special token's.
     merges
         Pairs of ids in order of rank, or None for a rank vocabulary.
     pretokenizer
@@ -38,11 +40,14 @@ class ByteLevelBPE:
     whole_words
         Look each word up in the vocabulary first, and merge only if it is not there (``ignore_merges``
         in a ``tokenizer.json``; always so in a rank vocabulary).
+    missing_bytes
+        What becomes of single bytes that are no tokens: "refuse" the vocabulary, "drop" them from the
+        text, or the id that stands for them.
 
     Raises
     ------
     TokenizerError
-        If a byte is missing, a token is there twice, or a merge leads to no token.
+        If a byte is missing and that is not allowed, a token is there twice, or a merge leads to no token.
 
     Examples
     --------
@@ -59,23 +64,26 @@ class ByteLevelBPE:
         merges: Sequence[Pair] | None,
         pretokenizer: PreTokenizer,
         whole_words: bool = False,
+        missing_bytes: Literal["refuse", "drop"] | int = "refuse",
     ) -> None:
         self.tokens = list(tokens)
         self.merges = None if merges is None else list(merges)
         self.pretokenizer = pretokenizer
         self.whole_words = whole_words or merges is None
+        self.missing_bytes = missing_bytes
         self._id_of: dict[bytes, int] = {}
         for i, token in enumerate(self.tokens):
             first = self._id_of.setdefault(token, i) if token else i
             if first != i:
                 raise TokenizerError(f"ids {first} and {i} are both {token!r}; expected each token once")
         missing = [byte for byte in range(256) if bytes([byte]) not in self._id_of]
-        if missing:
+        if missing and missing_bytes == "refuse":
             raise TokenizerError(
                 f"{len(missing)} of the 256 single bytes are no tokens, the first is {missing[0]:#04x};"
                 " expected all of them in a byte-level vocabulary"
             )
-        self._byte_ids = [self._id_of[bytes([byte])] for byte in range(256)]
+        substitute = missing_bytes if isinstance(missing_bytes, int) else None
+        self._byte_ids = [self._id_of.get(bytes([byte]), substitute) for byte in range(256)]
         self._rules = {} if self.merges is None else self._number(self.merges)
         self._cache: dict[str, list[int]] = {}
 
@@ -113,7 +121,7 @@ class ByteLevelBPE:
             ids = [whole]
         else:
             rule = self._rank_rule if self.merges is None else self._rules.get
-            ids = merge([self._byte_ids[byte] for byte in data], rule)
+            ids = merge([i for byte in data if (i := self._byte_ids[byte]) is not None], rule)
         if len(word) <= CACHE_LENGTH:
             if len(self._cache) >= CACHE_WORDS:
                 self._cache.clear()

@@ -7,9 +7,10 @@ Files are untrusted: nothing in them is executed, and sizes are checked before a
 import os
 import re
 import tempfile
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from minillama.tokenizer import hf_json, sentencepiece_model, tiktoken_ranks
+from minillama.tokenizer import gguf_vocab, hf_json, sentencepiece_model, tiktoken_ranks
 from minillama.tokenizer.errors import TokenizerError
 from minillama.tokenizer.tokenizer import Tokenizer
 
@@ -44,6 +45,10 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 def _read(path: Path) -> Tokenizer:
     """Choose the reader by the first bytes."""
+    with path.open("rb") as file:
+        if file.read(4) == b"GGUF":  # with all the weights of a model: map it, do not read it
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+                return gguf_vocab.read(mapped)
     data = _contents(path)
     if data.lstrip()[:1] == b"{":
         config = path.with_name("tokenizer_config.json")

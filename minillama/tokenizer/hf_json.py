@@ -78,7 +78,15 @@ def _byte_level(
     """Build the byte-level algorithm."""
     patterns = splitting_patterns(root)
     tokens = [b"" if name in specials else _from_letters(name) for name in names]
-    return ByteLevelBPE(tokens, merges, PreTokenizer(patterns), bool(root["model"].get("ignore_merges")))
+    model = root["model"]
+    unknown = model.get("unk_token")
+    return ByteLevelBPE(
+        tokens,
+        merges,
+        PreTokenizer(patterns),
+        whole_words=bool(model.get("ignore_merges")),
+        missing_bytes=names.index(unknown) if unknown in names else "drop",
+    )
 
 
 def _sentencepiece(

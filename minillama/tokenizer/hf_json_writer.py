@@ -45,7 +45,10 @@ def write(tokenizer: Tokenizer) -> str:
     """
     model = tokenizer.model
     if isinstance(model, ByteLevelBPE):
-        steps, details = byte_level_steps(model.pretokenizer.patterns), _byte_level(model)
+        steps, details = (
+            byte_level_steps(model.pretokenizer.patterns),
+            _byte_level(model, tokenizer.specials.names),
+        )
     elif isinstance(model, SentencePieceBPE):
         steps, details = sentencepiece_steps(model.prefix), _sentencepiece(model)
     else:
@@ -90,16 +93,19 @@ def all_splits(tokens: Iterable[Token], id_of: Mapping[Token, int]) -> list[tupl
     return splits
 
 
-def _byte_level(model: ByteLevelBPE) -> dict[str, Any]:
+def _byte_level(model: ByteLevelBPE, special_names: Mapping[int, str]) -> dict[str, Any]:
     """Describe the vocabulary of byte-level BPE."""
     letters = [to_letters(token) for token in model.tokens]
+    vocab = {name: i for i, name in enumerate(letters) if name}
     if model.merges is None:
-        id_of = {name: i for i, name in enumerate(letters) if name}
-        merges = [list(pair) for pair in all_splits(letters, id_of)]
+        merges = [list(pair) for pair in all_splits(letters, vocab)]
     else:
         merges = [[letters[left], letters[right]] for left, right in model.merges]
-    vocab = {name: i for i, name in enumerate(letters) if name}
-    return {"ignore_merges": model.whole_words, "vocab": vocab, "merges": merges}
+    unknown = None
+    if isinstance(model.missing_bytes, int):
+        unknown = special_names.get(model.missing_bytes, letters[model.missing_bytes])
+        vocab[unknown] = model.missing_bytes
+    return {"unk_token": unknown, "ignore_merges": model.whole_words, "vocab": vocab, "merges": merges}
 
 
 def _sentencepiece(model: SentencePieceBPE) -> dict[str, Any]:

@@ -286,8 +286,8 @@ class Tokenizer:
         Parameters
         ----------
         path
-            A ``tokenizer.json`` (or a directory with one), a SentencePiece ``.model``, or a rank file of
-            LLaMA 3 or 4.
+            A ``tokenizer.json`` (or a directory with one), a SentencePiece ``.model``, a rank file of
+            LLaMA 3 or 4, or a ``.gguf``.
 
         Returns
         -------

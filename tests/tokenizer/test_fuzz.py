@@ -9,6 +9,7 @@ import pytest
 
 from minillama.tokenizer import Tokenizer, TokenizerError
 
+from .test_gguf_vocab import byte_level_table, gguf, sentencepiece_table
 from .test_sentencepiece import LLAMA, train
 from .test_tiktoken_ranks import BYTES, WORDS, rank_file
 
@@ -44,6 +45,8 @@ FILES = {
     "llama2.json": lambda: Tokenizer.from_json(_sentencepiece_json()).to_json().encode(),
     "sentencepiece.model": lambda: train(**LLAMA),
     "ranks.model": lambda: rank_file(BYTES + WORDS),
+    "byte-level.gguf": lambda: gguf(byte_level_table()),
+    "sentencepiece.gguf": lambda: gguf(sentencepiece_table()),
 }
 
 

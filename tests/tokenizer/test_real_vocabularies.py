@@ -9,8 +9,8 @@ import tiktoken.load
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from minillama.data.corpora import cached
 
+from minillama.data.corpora import fetch
 from minillama.tokenizer import PATTERNS, Tokenizer, TokenizerError
 from minillama.tokenizer.files import load_tokenizer
 
@@ -29,12 +29,12 @@ LLAMA = {
 
 @cache
 def ours(name: str) -> Tokenizer:
-    return load_tokenizer(cached("tokenizers") / name)
+    return load_tokenizer(fetch("tokenizers") / name)
 
 
 @cache
 def tiktoken_encoding(version: int) -> tiktoken.Encoding:
-    path = cached("tokenizers") / f"llama-{version}.model"
+    path = fetch("tokenizers") / f"llama-{version}.model"
     return tiktoken.Encoding(
         name=f"llama-{version}",
         pat_str="|".join(PATTERNS[f"llama{version}"]),
@@ -97,7 +97,7 @@ def test_llama_3_as_tokenizer_json(tmp_path):
 
 @cache
 def sentencepiece_processor(name: str) -> sentencepiece.SentencePieceProcessor:
-    return sentencepiece.SentencePieceProcessor(model_file=str(cached("tokenizers") / name))
+    return sentencepiece.SentencePieceProcessor(model_file=str(fetch("tokenizers") / name))
 
 
 def test_mistral_encodes_as_sentencepiece_does():
@@ -161,7 +161,7 @@ def test_long_runs(name, text):
 
 def test_a_cut_file_is_refused(tmp_path):
     for name in ("mistral-v1.model", "llama-3.model"):
-        data = (cached("tokenizers") / name).read_bytes()
+        data = (fetch("tokenizers") / name).read_bytes()
         (tmp_path / name).write_bytes(data[: len(data) // 2 + 1])
         with pytest.raises(TokenizerError, match=f"{name}: "):
             Tokenizer.load(tmp_path / name)
