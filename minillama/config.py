@@ -21,9 +21,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .fields import known_fields, positive_number, set_field, set_positive_number, set_whole_number
+
+if TYPE_CHECKING:
+    Derived = int
+else:
+    Derived = int | None  # None is accepted, and replaced before anybody can read it
 
 ROPE_SCALINGS: dict[str, set[str]] = {
     "linear": {"factor"},
@@ -114,8 +119,8 @@ class LlamaConfig:
     activation : str
         ``"swiglu"``, or Gemma's ``"geglu_tanh"``.
     norm_placement : str
-        ``"pre"``: before attention and feed-forward; ``"post_sublayer"``: after each, before it is added to the
-        residual stream (OLMo 2).
+        ``"pre"``: before attention and feed-forward; ``"post_sublayer"``: after each, before its result is
+        added to the residual stream (OLMo 2).
     norm_offset_one : bool
         Norms multiply by `1 + weight` (Gemma).
     scale_embeddings : bool
@@ -125,7 +130,7 @@ class LlamaConfig:
     nope_every : int, optional
         One layer in `nope_every` has no positions, and sees everything before it (Llama 4).
     moe : MoEConfig, optional
-        Experts; a dictionary is accepted too.
+        Experts.
 
     Raises
     ------
@@ -145,10 +150,10 @@ class LlamaConfig:
     dim: int = 128
     n_layers: int = 4
     n_heads: int = 4
-    n_kv_heads: int = 2
+    n_kv_heads: Derived = 2
     hidden_dim: int = 344
     max_seq_len: int = 256
-    head_dim: int = cast(int, None)  # an int from __post_init__ on
+    head_dim: Derived = None  # type: ignore[assignment]
     rope_theta: float = 10_000.0
     rope_scaling: dict[str, Any] | None = field(default=None, hash=False)
     norm_eps: float = 1e-5
@@ -182,10 +187,8 @@ class LlamaConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: expected one of {', '.join(choices)}")
         self._check_heads()
         set_field(self, "rope_scaling", _checked_scaling(self.rope_scaling))
-        if isinstance(self.moe, Mapping):
-            set_field(self, "moe", MoEConfig(**known_fields(MoEConfig, self.moe)))
-        elif self.moe is not None and not isinstance(self.moe, MoEConfig):
-            raise ValueError(f"moe is {self.moe!r}: expected a MoEConfig, a dictionary or None")
+        if self.moe is not None and not isinstance(self.moe, MoEConfig):
+            raise ValueError(f"moe is {self.moe!r}: expected a MoEConfig or None")
 
     def _check_heads(self) -> None:
         """Check that heads, key/value heads and widths fit, and settle `head_dim`."""
@@ -236,7 +239,10 @@ class LlamaConfig:
             ...
         ValueError: LlamaConfig has no field n_layer: did you mean n_layers?
         """
-        return cls(**known_fields(cls, values))
+        known = known_fields(cls, values)
+        if isinstance(known.get("moe"), Mapping):
+            known["moe"] = MoEConfig(**known_fields(MoEConfig, known["moe"]))
+        return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain values, ready for JSON."""

@@ -1,4 +1,4 @@
-"""The formulas against published figures, transformers' modules, torch's FLOP counter, and measured memory."""
+"""The formulas against published figures, transformers' modules, torch's FLOP counter, measured memory."""
 
 from __future__ import annotations
 
