@@ -27,6 +27,7 @@ import html
 import lzma
 import math
 import tempfile
+import textwrap
 from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -262,7 +263,7 @@ def cut_roughly(text):
 
 first_pieces = cut_roughly(seen_text[:20_000])
 merges = train_simple(first_pieces, vocab_size=300)
-print(" ".join(show(left + right) for left, right in merges))
+print(textwrap.fill(" ".join(show(left + right) for left, right in merges), 96))
 
 # %% [markdown]
 # ## Cut first: the pre-tokeniser
@@ -401,7 +402,7 @@ for how, n in (
 # %%
 learned = [left + right for left, right in merges]
 for start in (0, 100, 1000, 3825):
-    print(f"{256 + start:5}", " ".join(show(token) for token in learned[start : start + 14]))
+    print(f"{256 + start:5}", " ".join(show(token) for token in learned[start : start + 13]))
 
 # %% [markdown]
 # ## Encode and decode
@@ -652,7 +653,7 @@ for word in (b" king", b" kingdom", b" Northumberland"):
 # %%
 stories = Stories(seed=1)
 story = stories.sample()
-print(story.text)
+print(textwrap.fill(story.text, 96))
 print(f"\n{len(story.text.encode())} bytes, {story.nats:.1f} nats")
 
 # %%
@@ -1279,13 +1280,11 @@ for word in (" Việt", " nhiều", " každ"):
 longest = sorted((piece for piece in piece_score if piece.strip("▁").isalpha()), key=len, reverse=True)
 print("Mistral 7B, longest words:", *longest[:3])
 words = sorted((token.decode() for token in llama3_ranks if token.strip().isalpha()), key=len, reverse=True)
-print("LLaMA 3, in Latin letters:", *words[:3])
+print("LLaMA 3, in Latin letters:", *words[:2])
 words = [token.decode() for token in llama3_ranks if is_text(token) and token.decode().strip().isalpha()]
 most = max(words, key=lambda word: len(word.encode()))
-print(
-    f"LLaMA 3, the most bytes:   {len(most)} times {most[0]}, which is byte FF in ISO 8859-5:",
-    b"\xff".decode("iso8859-5"),
-)
+print(f"LLaMA 3, the most bytes:   {len(most)} times {most[0]}")
+print("byte FF in ISO 8859-5:    ", b"\xff".decode("iso8859-5"))
 
 # %% [markdown]
 # The GPL's "warranty of MERCHANTABILITY", method names of iPhone programs, and 32 times the letter `џ`: bytes `FF`
@@ -1332,7 +1331,7 @@ measured = dict(
     )
 )
 for question, value in measured.items():
-    print(f"{question}: you said {my_guess[question]:g}, measured {value:.3g}")
+    print(f"{question}:\n    you said {my_guess[question]:g}, measured {value:.3g}")
 
 # %% [markdown]
 # ## Exercises
