@@ -106,7 +106,7 @@ print(ids[:14])
 # |---|---|---|
 # | $x$ | token ids of a batch of stories | (B, T) integers |
 # | $q_\theta$ | probabilities of the next token, at every position | (B, T, V) |
-# | $\theta$ | the parameters: every number that training changes | 154,688 numbers |
+# | $\theta$ | the parameters: every number that training changes | counted below |
 # | $L$ | the loss | one number, in nats per token |
 #
 # How small can $L$ become? Suppose the world tells stories with probabilities $p$. Then the mean loss
@@ -134,6 +134,7 @@ print(
 
 # %% tags=["hide", "figure"] alt="Diagram of the LLaMA decoder. Token ids enter at the bottom and become vectors. The residual stream runs upwards as a straight line. From it branch off, in each of two blocks, an RMSNorm followed by attention with rotary positions, and an RMSNorm followed by a SwiGLU feed-forward layer; each branch is added back. At the top a final RMSNorm and the output head give probabilities of the next token. Chapter numbers stand beside each part."
 import matplotlib.pyplot as plt
+from matplotlib.colors import to_rgb
 
 from minillama.book.plotting import COLORS, use_style
 
@@ -148,7 +149,7 @@ def draw_machine():
 
     def box(x, y, width, text, chapter, color):
         axes.add_patch(
-            plt.Rectangle((x, y - 0.36), width, 0.72, facecolor=color, alpha=0.28, edgecolor=color)
+            plt.Rectangle((x, y - 0.36), width, 0.72, facecolor=(*to_rgb(color), 0.13), edgecolor=color)
         )
         axes.text(x + width / 2, y, text, ha="center", va="center", color=ink)
         axes.text(x + width + 0.12, y, chapter, ha="left", va="center", fontsize=8, color=color)
@@ -191,11 +192,12 @@ def draw_machine():
     box(0.6, 9.8, 2.8, "RMSNorm, output head", "ch. 05, 09", blue)
     arrow((trunk, 10.16), (trunk, 10.75))
     axes.text(trunk, 10.95, "a probability for each next token", ha="center", color=ink)
-    axes.text(1.55, 5.1, "residual stream", rotation=90, ha="center", va="center", fontsize=8, color=ink)
-    return figure
+    axes.text(0.75, 5.25, "residual stream", rotation=90, ha="center", va="center", fontsize=8, color=ink)
+    plt.show()
 
 
-draw_machine()
+_ = draw_machine()
+
 # %% [markdown]
 # Its shape is written down in one object. Here it is two blocks deep and 64 numbers wide:
 
@@ -223,7 +225,7 @@ print(f"{cfg.n_params():,} parameters by the formula, {sum(p.numel() for p in mo
 # **Embedding**: each token id picks its row of a table, a vector of 64 numbers.
 
 # %%
-x_ids = torch.tensor([ids])  # (B, T) = (1, 63 or so)
+x_ids = torch.tensor([ids])  # (B, T), with B = 1
 with torch.no_grad():
     x = model.tok_embeddings(x_ids)
 print("ids", tuple(x_ids.shape), " vectors", tuple(x.shape))
@@ -264,7 +266,7 @@ print(
 # %% [markdown]
 # **SwiGLU**, the feed-forward layer, then works on each position alone (chapter 08), and both add
 # what they found to the residual stream. After two blocks the **output head** turns each position's
-# vector into 497 scores, and a softmax turns those into probabilities:
+# vector into one score for each token of the vocabulary, and a softmax turns those into probabilities:
 
 # %%
 with torch.no_grad():
@@ -309,8 +311,8 @@ for step in trainer:
     losses.append(step.loss)
     seconds += step.seconds
     if step.step in read_at:
-        reading = story_loss(model, tokenizer, held_out)
-        valid = validity(sample_texts(model, tokenizer, 50, 90, seed=step.step), level=1)
+        reading = story_loss(model, tokenizer, held_out[:150])
+        valid = validity(sample_texts(model, tokenizer, 40, 90, seed=step.step), level=1)
         readings.append((step.step, reading.gap, valid, seconds))
         by_skill.append(gap_by_skill(model, tokenizer, [story.text for story in held_out[:100]]))
 
@@ -319,14 +321,15 @@ print("  step   gap to the floor   valid stories   seconds so far")
 for at, gap, valid, spent in readings:
     print(f"{at:6d} {gap:13.4f} nats {valid:14.0%} {spent:15.1f}")
 
-# %% tags=["figure", "nbval-ignore-output"] alt="Two charts over 400 training steps. Left: the training loss falls from above 6 nats per token to the dashed line of the floor at about 0.19 within some 200 steps. Right: the gap between held-out loss and floor, on a logarithmic scale, falls from several nats to about a thousandth of a nat."
+# %% tags=["figure"] alt="Two charts over 400 training steps. Left: the training loss falls from above 6 nats per token to the dashed line of the floor at about 0.19 within some 200 steps. Right: the gap between held-out loss and floor, on a logarithmic scale, falls from several nats to about a thousandth of a nat."
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
 left.plot(range(1, len(losses) + 1), losses, color=COLORS["blue"], linewidth=1, label="loss of each batch")
 left.axhline(floor, color=COLORS["red"], linestyle="--", label=f"floor, {floor:.3f}")
 left.set(xlabel="step", ylabel="nats per token", ylim=(0, 2))
 left.legend()
 right.semilogy([r[0] for r in readings], [r[1] for r in readings], "o-", color=COLORS["blue"])
-right.set(xlabel="step", ylabel="gap to the floor, nats per token")
+_ = right.set(xlabel="step", ylabel="gap to the floor, nats per token")
+plt.show()
 
 # %% [markdown]
 # The loss falls, and then it *stops*, just above the dashed line. Without the line we might ask
@@ -385,24 +388,27 @@ print(len(broken), "of", len(texts), "do not parse")
 # *repeat* something said before, which *follow from a rule* such as "the shy ask for help", and which
 # were fresh throws of the dice. So the gap can be split by skill.
 
-# %% tags=["figure", "nbval-ignore-output"] alt="Line chart of the gap per story, in nats on a logarithmic scale, against the training step, one line for each skill: grammar, choice, coreference, rule, copy and ending. All begin between ten and two hundred nats. Grammar falls earliest, within a hundred steps; copying the name and the thing lost falls last, between step 100 and 200."
+# %% tags=["figure"] alt="Line chart of the gap in nats per token against the training step, both on logarithmic scales, one line for each skill. All begin near five nats. Grammar, coreference and endings fall together to a hundredth of a nat by step 60. Copying stays near one nat until step 100, then falls a hundredfold in sixty steps. The fresh choices fall slowest and are the largest gap at the end."
 figure, axes = plt.subplots(figsize=(7.5, 3.8))
 at = sorted(read_at)
 for color, skill in zip(COLORS.values(), by_skill[0]):
     gaps = [(s[skill].model_nats - s[skill].story_nats) / s[skill].tokens for s in by_skill]
     axes.loglog(at, np.maximum(gaps, 1e-5), "o-", color=color, label=skill, markersize=4)
 axes.set(xlabel="step", ylabel="gap, nats per token of the skill")
-axes.legend(ncols=2)
+_ = axes.legend(ncols=2)
+plt.show()
 
 # %% [markdown]
-# Every skill has its own moment. Words that always follow each other come first: for those it is
-# enough to know the previous word. Copying comes later. To write *Mia* again in the sixth sentence, a
-# head must learn to look back for the place where the name was said, and two layers must learn to work
-# together for that. Chapter 07 finds that head and draws it.
+# Every skill has its own moment. *Grammar* comes first: for words that always follow each other it is
+# enough to know the word before. *Copying* is another matter. To write *Mia* again in the sixth sentence,
+# the model must look back for the place where the name was said, and for that two layers have to learn to
+# work together. For a while nothing seems to happen, and the gap stays near one nat a token; then, within
+# some sixty steps, they find each other and it falls a hundredfold. Chapter 07 finds the head that does it
+# and draws it. *Choice* is what is left at the end: not what may come, which was clear long before, but
+# exactly how often. Odds can only be learnt by counting.
 #
-# The assertion below holds the order fast: at step 60 the gap on words to be copied is still more
-# than twice that on grammar.
-
+# The cell below would fail if the order were another: at step 60 the gap on words to be copied is still
+# more than ten times that on grammar.
 
 # %%
 def gap_per_token(reading, skill):
@@ -412,8 +418,8 @@ def gap_per_token(reading, skill):
 
 early = by_skill[at.index(60)]
 ratio = gap_per_token(early, "copy") / gap_per_token(early, "grammar")
-assert ratio > 2, ratio
-print("at step 60, copying lags behind grammar:", ratio > 2)
+assert ratio > 10, ratio
+print("at step 60, copying lags behind grammar:", ratio > 10)
 
 # %% [markdown]
 # ## Is it really a LLaMA?
@@ -483,7 +489,7 @@ class LeakyLlama(Llama):
 
 leaky = LeakyLlama(cfg)
 leaky.init_weights(torch.Generator().manual_seed(0))
-for step in Trainer(leaky, rows, TrainConfig(steps=150, batch_size=16, lr=5e-3, warmup=50)):
+for step in Trainer(leaky, rows, TrainConfig(steps=120, batch_size=16, lr=5e-3, warmup=50)):
     pass
 cheating = story_loss(leaky, tokenizer, held_out)
 print("loss below the floor:", cheating.loss < 0.8 * cheating.floor)
@@ -496,11 +502,11 @@ assert cheating.loss < 0.8 * cheating.floor
 # ## Was it luck?
 #
 # One run proves little: another seed draws other weights and another order of the stories. So we
-# train twice more, with 300 steps each to save time, and look at the spread.
+# train twice more, with 250 steps each to save time, and look at the spread.
 
 
 # %%
-def train_once(seed, steps=300):
+def train_once(seed, steps=250):
     fresh = Llama(cfg)
     fresh.init_weights(torch.Generator().manual_seed(seed))
     shuffled = one_per_row([tokenizer.encode(s.text, bos=True, eos=True) for s in stories], seed=seed)
@@ -514,7 +520,7 @@ runs = {seed: train_once(seed) for seed in (1, 2)}
 
 # %% tags=["nbval-ignore-output"]
 for seed, (gap, valid) in runs.items():
-    print(f"seed {seed}: gap {gap:.4f} nats per token, {valid:.1%} valid after 300 steps")
+    print(f"seed {seed}: gap {gap:.4f} nats per token, {valid:.1%} valid after 250 steps")
 
 # %%
 assert all(gap < 0.03 and valid > 0.8 for gap, valid in runs.values()), runs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from pathlib import Path
@@ -32,7 +31,15 @@ def tour(
         typer.Option(help="Directory for the results. Default: runs/tour, or the next free runs/tour-N."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Training steps. Default: the recipe's.")] = None,
+    level: Annotated[
+        int,
+        typer.Option(
+            min=1, max=3, help="Level of the story world: 2 takes minutes, 3 the best part of an hour."
+        ),
+    ] = 1,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Training steps. Default: the level's own.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     resume: Annotated[Path | None, typer.Option(help="Go on with a tour that was stopped.")] = None,
     as_json: Annotated[
@@ -40,15 +47,17 @@ def tour(
     ] = False,
 ) -> None:
     """Train a LLaMA on the embedded stories in about two minutes, offline, and let it tell some."""
-    if resume is not None and (steps is not None or out is not None):
-        raise UserError("--resume goes on with a run as it was planned: leave --steps and --out away")
+    if resume is not None and (steps is not None or out is not None or level != 1):
+        raise UserError(
+            "--resume goes on with a run as it was planned: leave --level, --steps and --out away"
+        )
     directory = _new_directory(out) if resume is None else resume
-    plan = _plan(directory, seed, steps) if resume is None else _read_plan(directory)
+    plan = _write_plan(directory, seed, level, steps) if resume is None else _read_plan(directory)
 
     import torch
 
     torch.set_num_threads(threads)
-    result = Tour(directory, plan["seed"], plan["steps"], quiet=as_json).run(resuming=resume is not None)
+    result = Tour(directory, **plan, quiet=as_json).run(resuming=resume is not None)
     if as_json:
         print(json.dumps(result))
 
@@ -68,11 +77,11 @@ def _new_directory(out: Path | None) -> Path:
     return directory
 
 
-def _plan(directory: Path, seed: int, steps: int | None) -> dict[str, int]:
+def _write_plan(directory: Path, seed: int, level: int, steps: int | None) -> dict[str, int]:
     """Write down what was asked for, so that `--resume` can go on with it."""
     from ..training.tour import Recipe
 
-    plan = {"seed": seed, "steps": Recipe().training.steps if steps is None else steps}
+    plan = {"seed": seed, "level": level, "steps": Recipe.for_level(level, steps).training.steps}
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "tour.json").write_text(json.dumps(plan) + "\n")
     return plan
@@ -81,7 +90,7 @@ def _plan(directory: Path, seed: int, steps: int | None) -> dict[str, int]:
 def _read_plan(directory: Path) -> dict[str, int]:
     try:
         plan = json.loads((directory / "tour.json").read_text())
-        return {"seed": int(plan["seed"]), "steps": int(plan["steps"])}
+        return {key: int(plan[key]) for key in ("seed", "level", "steps")}
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{directory} holds no tour to go on with (expected the file tour.json)") from None
 
@@ -89,11 +98,10 @@ def _read_plan(directory: Path) -> dict[str, int]:
 class Tour:
     """One run of the tour in one directory."""
 
-    def __init__(self, directory: Path, seed: int, steps: int, quiet: bool = False) -> None:
+    def __init__(self, directory: Path, seed: int, level: int, steps: int, quiet: bool = False) -> None:
         from ..training.tour import Recipe
 
-        recipe = Recipe()
-        self.recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, steps=steps))
+        self.recipe = Recipe.for_level(level, steps)
         self.directory = directory
         self.seed = seed
         self.quiet = quiet
