@@ -1,4 +1,4 @@
-"""The page on the floor: its code runs and prints what the page says, and its formula for instructions holds."""
+"""The page on the floor prints what it says, and its formula for instructions holds."""
 
 from __future__ import annotations
 

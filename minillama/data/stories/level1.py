@@ -7,10 +7,9 @@ weather (which is to blame if the thing is gone) and how brave the hero is (whic
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories import cast
 from minillama.data.stories.lexicon import adjective, name, noun, phrase
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.words import Choice, Word
 
 NAMES = Choice(
@@ -148,7 +147,7 @@ JOYS = Choice(
 )
 
 
-def tell(t: Any) -> None:
+def tell(t: Narrator) -> None:
     """Tell a story of level 1."""
     who = t.say("Once there was {who},", "Era uma vez {who},", who=NAMES)
     trait, kind = t.say(
@@ -198,7 +197,7 @@ def tell(t: Any) -> None:
         )
 
 
-def settle_facts(t: Any, who: Word, trait: Word, toy: Word, near: Word, far: Word, found: str) -> None:
+def settle_facts(t: Narrator, who: Word, trait: Word, toy: Word, near: Word, far: Word, found: str) -> None:
     """Note what the story is about, and ask what it has settled."""
     mood = "happy" if found == "yes" else "sad"
     helped = found == "yes" and trait.key == "shy"

@@ -7,11 +7,10 @@ What is new over level 1: two names to keep apart, who says what to whom, who of
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories import cast
 from minillama.data.stories.cast import THEY, person
 from minillama.data.stories.lexicon import adjective, amount, amounts, choice_of, noun, phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import COLOURS
 from minillama.data.stories.words import Choice, Word
 
@@ -69,7 +68,7 @@ ENDS = phrases(
 )
 
 
-def tell(t: Any) -> None:
+def tell(t: Narrator) -> None:
     """Tell a story of level 2."""
     name_a = t.say("Here come {a},", "Lá vêm {a},", a=NAMES)
     size, kind_a = t.say("{size:a} {kind},", "{kind:um} {size:@kind},", size=SIZES, kind=KINDS[name_a.gender])
@@ -124,7 +123,7 @@ def tell(t: Any) -> None:
 EVEN = Choice("biscuits", {amount(n, BISCUIT): 1 / n for n in (2, 4, 6, 8, 10)})
 
 
-def reach(t: Any, by_size: dict[Word, Word], size: Word, toy: Word, place: Word) -> None:
+def reach(t: Narrator, by_size: dict[Word, Word], size: Word, toy: Word, place: Word) -> None:
     """Let the one of the right size get it: big for high places, small for narrow ones."""
     who = by_size[size]
     t.ask("copy", ("Where was {toy:the}?", "Onde estava {toy:o}?"), ("{p}", "{p}"), toy=toy, p=place)
@@ -139,7 +138,7 @@ def reach(t: Any, by_size: dict[Word, Word], size: Word, toy: Word, place: Word)
     t.note(kindness=1)
 
 
-def take_turns(t: Any, a: Word, b: Word) -> None:
+def take_turns(t: Narrator, a: Word, b: Word) -> None:
     """Let one go first, and count the turns of both."""
     offer = t.ways(
         "offer",
@@ -168,7 +167,7 @@ def take_turns(t: Any, a: Word, b: Word) -> None:
     t.note(kindness=2)
 
 
-def share(t: Any, a: Word, b: Word, half: int) -> None:
+def share(t: Narrator, a: Word, b: Word, half: int) -> None:
     """Halve the biscuits; somebody may give one of the own half away."""
     each = amount(half, BISCUIT)
     t.say("[counting:Each got] {each:n!counting}.", "[counting:Cada um ganhou] {each:n!counting}.", each=each)
@@ -201,7 +200,7 @@ def share(t: Any, a: Word, b: Word, half: int) -> None:
         )
 
 
-def rain(t: Any, a: Word, b: Word) -> str:
+def rain(t: Narrator, a: Word, b: Word) -> str:
     """Build a tent, or go home."""
     turn = t.ways(
         "turn",
@@ -222,7 +221,7 @@ def rain(t: Any, a: Word, b: Word) -> str:
     return "happy"
 
 
-def close(t: Any, words: dict[str, Word], mood: str) -> None:
+def close(t: Narrator, words: dict[str, Word], mood: str) -> None:
     """End the day."""
     if mood == "sad":
         t.say(

@@ -12,8 +12,6 @@ home and clothes come back at the end.
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import KINDS, LOOKS, NAMES, THEY, Scene, person
 from minillama.data.stories.kinds import (
     baking,
@@ -32,48 +30,31 @@ from minillama.data.stories.kinds import (
     swaps,
     truth,
 )
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import COLOURS, HOMES, WEAR
 
-TELLERS = {
-    module.HOOK[1]: module.tell
-    for module in (
-        lost,
-        sharing,
-        presents,
-        hidden,
-        helping,
-        truth,
-        courage,
-        baking,
-        journey,
-        market,
-        swaps,
-        race,
-        errand,
-        riddles,
-        garden,
-    )
-}
-HOOKS = (
-    lost.HOOK,
-    sharing.HOOK,
-    presents.HOOK,
-    hidden.HOOK,
-    helping.HOOK,
-    truth.HOOK,
-    courage.HOOK,
-    baking.HOOK,
-    journey.HOOK,
-    market.HOOK,
-    swaps.HOOK,
-    race.HOOK,
-    errand.HOOK,
-    riddles.HOOK,
-    garden.HOOK,
+KINDS_OF_STORY = (
+    lost,
+    sharing,
+    presents,
+    hidden,
+    helping,
+    truth,
+    courage,
+    baking,
+    journey,
+    market,
+    swaps,
+    race,
+    errand,
+    riddles,
+    garden,
 )
+HOOKS = tuple(module.HOOK for module in KINDS_OF_STORY)
+TELLERS = {module.HOOK[1]: module.tell for module in KINDS_OF_STORY}
 
 
-def tell(t: Any) -> None:
+def tell(t: Narrator) -> None:
     """Tell a story of level 3."""
     scene = open_story(t)
     kind = t.ways("story", *HOOKS, a=scene.a, b=scene.b)
@@ -92,7 +73,7 @@ def tell(t: Any) -> None:
     ask_mood(t, mood)
 
 
-def ask_about_opening(t: Any, s: Scene) -> None:
+def ask_about_opening(t: Narrator, s: Scene) -> None:
     """Ask for what was said at the very beginning."""
     words = {"a": s.a, "b": s.b, "home": s.home, "colour": s.colour, "wear": s.wear}
     t.ask("copy", ("What animal is {a}?", "Que bicho é {a}?"), ("{a:a}", "{a:um}"), **words)
@@ -106,13 +87,13 @@ def ask_about_opening(t: Any, s: Scene) -> None:
     )
 
 
-def ask_mood(t: Any, mood: str) -> None:
+def ask_mood(t: Narrator, mood: str) -> None:
     """Ask how it ends."""
     answer = ("well", "bem") if mood == "happy" else ("badly", "mal")
     t.ask("ending", ("Does the story end well or badly?", "A história termina bem ou mal?"), answer)
 
 
-def open_story(t: Any) -> Scene:
+def open_story(t: Narrator) -> Scene:
     """Bring in two friends, the first of them with a home and something to wear."""
     _, home, name_a = t.ways(
         "opening",
@@ -148,7 +129,7 @@ def open_story(t: Any) -> Scene:
     return Scene(a, b, they, home, colour, wear)
 
 
-def close(t: Any, s: Scene, mood: str) -> None:
+def close(t: Narrator, s: Scene, mood: str) -> None:
     """Say what is left of the day."""
     words = {"a": s.a, "b": s.b, "they": s.they, "home": s.home, "colour": s.colour, "wear": s.wear}
     if mood == "happy":

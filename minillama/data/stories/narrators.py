@@ -16,7 +16,7 @@ has one derivation at most, and no story begins with another whole story.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from minillama.data.stories.templates import template, ways
 from minillama.data.stories.words import Choice, Word
@@ -33,6 +33,7 @@ class Chosen(NamedTuple):
     p: float
 
 
+@runtime_checkable
 class Narrator(Protocol):
     """What a story program may ask of `t`."""
 
@@ -49,7 +50,7 @@ class Narrator(Protocol):
         """Put a question to which the story so far has exactly one answer; both are templates (en, pt)."""
 
 
-Program = Callable[[Any], None]
+Program = Callable[[Narrator], None]
 
 
 class Writer:

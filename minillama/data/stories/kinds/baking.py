@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import amount, amounts, noun
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import CANDLE, YEAR
 from minillama.data.stories.words import Choice, Word
 
@@ -81,7 +80,7 @@ DISHES = Choice(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Bake it, with or without."""
     a, b = s.a, s.b
     years, dish = t.say(

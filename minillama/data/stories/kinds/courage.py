@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import nouns
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import ROOMS
 from minillama.data.stories.words import Choice, Word
 
@@ -76,7 +75,7 @@ LIGHTS = nouns(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Hear it, go and look, find out."""
     a, b, they = s.a, s.b, s.they
     noise, room = t.say(
@@ -151,7 +150,7 @@ def tell(t: Any, s: Scene) -> str:
     return mood
 
 
-def discover(t: Any, words: dict[str, Word]) -> str:
+def discover(t: Narrator, words: dict[str, Word]) -> str:
     """Say what it was, which the noise has told already, and what was done."""
     t.ways(
         "surprise",

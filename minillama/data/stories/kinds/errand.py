@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import GROCERIES
 from minillama.data.stories.words import Word
 
@@ -28,7 +27,7 @@ TREATS = phrases(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Be sent, remember or forget, come back."""
     a, b = s.a, s.b
     x = t.say('"Please bring me {x}', '"Traga para mim {x}', x=GROCERIES)
@@ -96,7 +95,7 @@ def tell(t: Any, s: Scene) -> str:
     return reward(t, b if turn == "friend" else a)
 
 
-def reward(t: Any, who: Word) -> str:
+def reward(t: Narrator, who: Word) -> str:
     """Give a treat to whoever brought the last thing."""
     treat = t.say(
         "[ending:For this] {who!rule} [ending:got] {treat}.",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import amount, amounts, noun, phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.words import Choice, Word
 
 HOOK = (7, "garden", "In spring {a} dug a little hole.", "Na primavera {a} fez um buraquinho na terra.")
@@ -76,7 +75,7 @@ HEIGHTS = phrases(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Sow, wait, harvest or not."""
     a, b = s.a, s.b
     seed = t.say("{a:He} put in {seed} and covered it up.", "Pôs ali {seed} e cobriu bem.", a=a, seed=SEEDS)
@@ -153,7 +152,7 @@ def tell(t: Any, s: Scene) -> str:
     return harvest(t, words, seed.fruit)
 
 
-def harvest(t: Any, words: dict[str, Word], fruit: Word) -> str:
+def harvest(t: Narrator, words: dict[str, Word], fruit: Word) -> str:
     """Count what hangs on it, and give some of it away."""
     n = t.say("It bore {n}.", "Deu {n}.", n=amounts("harvest", 4, 12, fruit))
     k = t.say(

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import CLIMB, DIG, FLY, HELPERS_FOR, SMALL, SWIM, Scene
 from minillama.data.stories.lexicon import phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.words import Choice, Word
 
 HOOK = (9, "helping", "On the road {a} heard a thin little cry.", "Na estrada {a} ouviu um chorinho fino.")
@@ -52,7 +51,7 @@ TROUBLES = Choice(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Help or pass by; then need help."""
     a, b = s.a, s.b
     small, _ = t.say("It was {small:a}, {trap}.", "Era {small:um}, {trap}.", small=SMALL, trap=TRAPS)
@@ -132,7 +131,7 @@ def tell(t: Any, s: Scene) -> str:
     return "happy"
 
 
-def nobody_comes(t: Any, words: dict[str, Word]) -> str:
+def nobody_comes(t: Narrator, words: dict[str, Word]) -> str:
     """Who passed by is passed by."""
     t.say(
         "[rule:Nobody came to help, for the small ones had been talking.]",

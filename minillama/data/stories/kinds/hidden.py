@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import BOXES, LOSABLE, NEW, ROOMS
 
 HOOK = (9, "hidden", "{a} had a secret.", "{a} tinha um segredo.")
@@ -20,7 +19,7 @@ ERRANDS = phrases(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Hide it, move it, look for it."""
     a, b = s.a, s.b
     _, thing, box = t.say(

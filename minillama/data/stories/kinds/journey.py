@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import noun, phrases
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import PATHS
 from minillama.data.stories.words import Choice, Word
 
@@ -59,7 +58,7 @@ MARVELS = phrases(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Go, meet the weather, arrive, come back."""
     a, b = s.a, s.b
     goal, gear = t.say(

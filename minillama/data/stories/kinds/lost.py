@@ -6,9 +6,8 @@ A rule with an exception: an animal does what its kind can, unless it is afraid 
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import CLIMB, DIG, FLY, HELPERS_FOR, SWIM, Scene
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import LOSABLE, QUALITIES
 from minillama.data.stories.words import Choice, Word
 
@@ -63,7 +62,7 @@ FEARS = Choice(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Tell how it was found; return the mood at the end."""
     a, b = s.a, s.b
     _, thing = t.say(
@@ -137,7 +136,7 @@ def tell(t: Any, s: Scene) -> str:
     return "happy"
 
 
-def fetch(t: Any, who: Word) -> Word:
+def fetch(t: Narrator, who: Word) -> Word:
     """One of the friends can do it."""
     t.say(
         "{who:Kinds!rule} [rule:can] {gift:can!rule}[rule:, so] {who!rule} {gift:did!rule} [rule:and brought it back.]",
@@ -148,7 +147,7 @@ def fetch(t: Any, who: Word) -> Word:
     return who
 
 
-def ask_a_stranger(t: Any, s: Scene, need: Word, fear: Word) -> Word:
+def ask_a_stranger(t: Narrator, s: Scene, need: Word, fear: Word) -> Word:
     """Neither can, or the one who can is afraid."""
     if s.b.gift in need.gifts:
         t.say(

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import PEOPLE, Scene
 from minillama.data.stories.lexicon import amount, amounts
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import COIN, NEW, SWEETS, TREASURES
 from minillama.data.stories.words import Word
 
 HOOK = (8, "market", "It was market day.", "Era dia de feira.")
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Look, count, buy or not."""
     a = s.a
     n = t.say(
@@ -69,7 +68,7 @@ def tell(t: Any, s: Scene) -> str:
 PRICES = amounts("price", 2, 10, COIN)
 
 
-def sweets(t: Any, s: Scene, rest: int) -> None:
+def sweets(t: Narrator, s: Scene, rest: int) -> None:
     """Spend what is left on sweets at one coin each."""
     sweet = t.say(
         "Next door, {sweet:s} cost one coin each.",
@@ -85,7 +84,7 @@ def sweets(t: Any, s: Scene, rest: int) -> None:
     )
 
 
-def too_dear(t: Any, words: dict[str, Word], lack: Word) -> str:
+def too_dear(t: Narrator, words: dict[str, Word], lack: Word) -> str:
     """Be some coins short."""
     t.say(
         "[counting:That was] {lack!counting} [counting:too many.]",

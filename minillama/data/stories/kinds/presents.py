@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene, person
 from minillama.data.stories.lexicon import phrase
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import TREASURES
 from minillama.data.stories.words import Word
 
@@ -17,7 +16,7 @@ DAYS = (
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Pass two things round among three friends on three days."""
     a, b = s.a, s.b
     name = t.say("There was a third friend, {c},", "Havia mais alguém na turma, {c},", c=s.third())
@@ -55,7 +54,7 @@ def tell(t: Any, s: Scene) -> str:
 
 
 def pass_on(
-    t: Any, people: tuple[Word, Word, Word], x: Word, y: Word, holds: dict[Word, Word], day: Word
+    t: Narrator, people: tuple[Word, Word, Word], x: Word, y: Word, holds: dict[Word, Word], day: Word
 ) -> None:
     """Let one of the two things go from who has it to one of the other two."""
     to_x = [who for who in people if who is not holds[x]]
@@ -80,7 +79,7 @@ def pass_on(
     holds[thing] = to[move.endswith("second")]
 
 
-def one_has_both(t: Any, people: tuple[Word, Word, Word], x: Word, y: Word, rich: Word) -> str:
+def one_has_both(t: Narrator, people: tuple[Word, Word, Word], x: Word, y: Word, rich: Word) -> str:
     """Everything ended with one of them, who has to use two things at a time."""
     one, two = (who for who in people if who is not rich)
     t.say(

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene, person
 from minillama.data.stories.lexicon import nouns
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.words import Word
 
 HOOK = (7, "race", "Every summer there was a great race.", "Todo verão havia uma grande corrida.")
@@ -20,7 +19,7 @@ PRIZES = nouns(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Compare, run, and see who wins."""
     a, b = s.a, s.b
     name = t.say("{a} and {b} ran, and so did {c},", "{a} e {b} foram correr com {c},", a=a, b=b, c=s.third())
@@ -95,7 +94,7 @@ def tell(t: Any, s: Scene) -> str:
     return "happy"
 
 
-def order(t: Any, a: Word, b: Word, c: Word) -> tuple[Word, Word, Word]:
+def order(t: Narrator, a: Word, b: Word, c: Word) -> tuple[Word, Word, Word]:
     """Settle who is faster than whom in two comparisons."""
     pairs = {"ab": (a, b), "ba": (b, a), "ac": (a, c), "ca": (c, a), "bc": (b, c), "cb": (c, b)}
     key = t.ways(
@@ -122,7 +121,7 @@ def order(t: Any, a: Word, b: Word, c: Word) -> tuple[Word, Word, Word]:
     return (other, fast, slow) if place == "first" else (fast, slow, other)
 
 
-def kind_loser(t: Any, words: dict[str, Word]) -> str:
+def kind_loser(t: Narrator, words: dict[str, Word]) -> str:
     """Let the fastest help the last; then the one between wins, and does the right thing."""
     t.say(
         "So {second!two-hop} [rule:won] {prize:the}.",

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import QUALITIES, TREASURES
 from minillama.data.stories.words import Choice, Word
 
@@ -34,7 +33,7 @@ RIDDLES = Choice(
 )  # fmt: skip
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Ask it, guess it, win or lose."""
     a, b = s.a, s.b
     _, prize = t.say(

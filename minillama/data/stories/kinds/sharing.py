@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import SMALL, Scene
 from minillama.data.stories.lexicon import amount, amounts
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import FRUITS
 from minillama.data.stories.words import Word
 
 HOOK = (9, "sharing", "It was harvest time.", "Era tempo de colheita.")
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Tell how many there were, and who had how many in the end."""
     a, b = s.a, s.b
     fruit = t.say("The {fruit:s} were ripe.", "Já dava para colher {fruit:os}.", fruit=FRUITS)
@@ -42,7 +41,7 @@ def tell(t: Any, s: Scene) -> str:
     return keep(t, s, n, m, fruit)
 
 
-def pool(t: Any, s: Scene, total: int, fruit: Word) -> str:
+def pool(t: Narrator, s: Scene, total: int, fruit: Word) -> str:
     """Put them together and halve them; a last odd one goes to a small guest."""
     half = amount(total // 2, fruit)
     t.say(
@@ -80,7 +79,7 @@ def pool(t: Any, s: Scene, total: int, fruit: Word) -> str:
     return "happy"
 
 
-def give(t: Any, s: Scene, n: Word, m: Word, fruit: Word) -> str:
+def give(t: Narrator, s: Scene, n: Word, m: Word, fruit: Word) -> str:
     """Give some away, and see who has more."""
     a, b = s.a, s.b
     k = t.say(
@@ -124,7 +123,7 @@ def give(t: Any, s: Scene, n: Word, m: Word, fruit: Word) -> str:
     return "happy"
 
 
-def keep(t: Any, s: Scene, n: Word, m: Word, fruit: Word) -> str:
+def keep(t: Narrator, s: Scene, n: Word, m: Word, fruit: Word) -> str:
     """Eat them all alone, and be sorry; a friend may come with tea."""
     a, b = s.a, s.b
     t.say(

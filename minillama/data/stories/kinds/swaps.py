@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import PEOPLE, Scene
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import NEW, TREASURES
 from minillama.data.stories.words import Word
 
 HOOK = (7, "swaps", "{a} set out to get rich.", "{a} saiu para enriquecer.")
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Swap twice or three times, and see what it was good for."""
     a, b = s.a, s.b
     _, thing = t.say(
@@ -73,7 +72,7 @@ def tell(t: Any, s: Scene) -> str:
     return verdict(t, s, a, b, last)
 
 
-def verdict(t: Any, s: Scene, a: Word, b: Word, last: Word) -> str:
+def verdict(t: Narrator, s: Scene, a: Word, b: Word, last: Word) -> str:
     """Say whether it was worth it."""
     rich = t.ways(
         "rich",

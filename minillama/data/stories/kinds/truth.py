@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minillama.data.stories.cast import Scene
 from minillama.data.stories.lexicon import amount, amounts, nouns
+from minillama.data.stories.narrators import Narrator
 from minillama.data.stories.things import FRAGILE, PIECE, QUALITIES
 from minillama.data.stories.words import Choice, Word
 
@@ -38,7 +37,7 @@ CULPRITS = nouns(
 )
 
 
-def tell(t: Any, s: Scene) -> str:
+def tell(t: Narrator, s: Scene) -> str:
     """Break it, answer for it, glue it."""
     a, b = s.a, s.b
     doing = t.say(
@@ -112,7 +111,7 @@ def tell(t: Any, s: Scene) -> str:
     return "sad"
 
 
-def glue(t: Any, s: Scene, broken: Word, n: Word) -> str:
+def glue(t: Narrator, s: Scene, broken: Word, n: Word) -> str:
     """Mend it together; now and then a piece stays away."""
     lost = t.ways(
         "glue",
