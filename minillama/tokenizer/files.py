@@ -33,7 +33,10 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """
     try:
         if path.is_dir():
-            path = path / "tokenizer.json"
+            meta = path / "tokenizer.model"
+            path = (
+                meta if meta.is_file() and not (path / "tokenizer.json").exists() else path / "tokenizer.json"
+            )
         return _read(path)
     except FileNotFoundError:
         raise TokenizerError(f"{path}: no such file; expected a tokenizer file") from None

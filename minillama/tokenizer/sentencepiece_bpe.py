@@ -108,9 +108,7 @@ class SentencePieceBPE:
             )
         whole = sorted((p.text for p in self.pieces if p.kind == "whole"), key=len, reverse=True)
         self._whole = regex.compile("|".join(map(regex.escape, whole))) if whole else None
-        # A cut between a character and the space after it changes nothing if no piece spans the two.
-        spans = any(regex.search(f"[^{SPACE}]{SPACE}", p.text) for p in self.pieces if p.kind == "text")
-        self._words = regex.compile("(?s).+" if spans else f"{SPACE}*[^{SPACE}]+|{SPACE}+")
+        self._words = regex.compile(_harmless_cuts([p.text for p in self.pieces if p.kind == "text"]))
         self._cache: dict[str, list[int]] = {}
 
     def _enter(self, i: int, piece: Piece) -> None:
@@ -195,3 +193,11 @@ class SentencePieceBPE:
         """Leave one of several unknown tokens in a row, as SentencePiece does."""
         unknown = self._unknown_id
         return [i for n, i in enumerate(ids) if i != unknown or n == 0 or ids[n - 1] != unknown]
+
+
+def _harmless_cuts(texts: list[str]) -> str:
+    """Pattern that cuts a text only where no piece spans the cut, so that the parts can be remembered."""
+    if any(regex.search(f"[^{SPACE}]{SPACE}", text) for text in texts):
+        return "(?s).+"
+    line_feed = "" if any("\n" in text for text in texts if len(text) > 1) else "\n"
+    return f"{SPACE}*[^{SPACE}{line_feed}]+|{SPACE}+|\n+"

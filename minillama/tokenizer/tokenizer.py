@@ -286,8 +286,8 @@ class Tokenizer:
         Parameters
         ----------
         path
-            A ``tokenizer.json`` (or a directory with one), a SentencePiece ``.model``, a rank file of
-            LLaMA 3 or 4, or a ``.gguf``.
+            A ``tokenizer.json``, a SentencePiece ``.model``, a rank file of LLaMA 3 or 4, or a ``.gguf``.
+            In a directory, ``tokenizer.json`` or else ``tokenizer.model`` is read.
 
         Returns
         -------

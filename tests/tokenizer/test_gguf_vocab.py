@@ -109,6 +109,7 @@ def test_every_kind_of_number():
     assert table == dict.fromkeys(numbers, 1)
 
 
+@pytest.mark.slow
 def test_smollm2():
     """Against the `tokenizers` library, given the tokens and merges of the same file."""
     path = fetch("smollm2")

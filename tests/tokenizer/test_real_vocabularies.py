@@ -16,6 +16,8 @@ from minillama.tokenizer.files import load_tokenizer
 
 from .strings import texts
 
+pytestmark = pytest.mark.slow  # and needs what `minillama data fetch tokenizers` brings
+
 # Number of ids, of them special; ids of tokens that a chat needs (Meta's llama-models 0.3.0).
 LLAMA = {
     3: (128_256, 256, {"<|begin_of_text|>": 128_000, "<|eot_id|>": 128_009, "<|python_tag|>": 128_010}),

@@ -7,8 +7,10 @@ import pytest
 import sentencepiece
 import tokenizers
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minillama.tokenizer import Tokenizer, TokenizerError
+from minillama.tokenizer.bpe import merge_simple
 from minillama.tokenizer.sentencepiece_bpe import Piece, SentencePieceBPE
 from minillama.tokenizer.sentencepiece_model import read
 
@@ -105,6 +107,24 @@ def test_whole_pieces_have_no_place_in_a_tokenizer_json():
         ValueError, match=r"cut out whole, which tokenizer.json cannot express.*Keep the .model"
     ):
         read(train(**MAKES["whole pieces"])).to_json()
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.text("ab▁\n", min_size=2, max_size=4), unique=True, max_size=6), st.text("ab \n", max_size=20)
+)
+def test_cutting_a_text_to_remember_its_parts_changes_nothing(longer, text):
+    """Whichever pieces there are, also across words and lines, against merging the text as a whole."""
+    names = ["<unk>", "a", "b", "▁", "\n", *longer]
+    scores = {name: -float(i) for i, name in enumerate(names)}
+    pieces = [Piece(name, scores[name], "unknown" if name == "<unk>" else "text") for name in names]
+
+    def rule(pair):
+        merged = "".join(pair)
+        return (-scores[merged], merged) if merged in scores else None
+
+    expected = [names.index(symbol) for symbol in merge_simple(text.replace(" ", "▁"), rule)]
+    assert SentencePieceBPE(pieces, prefix="never").encode(text) == expected
 
 
 def varint(number: int) -> bytes:

@@ -49,6 +49,13 @@ def test_special_tokens_follow_the_ranks():
     assert tok.token_bytes(tok.eos_id) == b"<|end_of_text|>"
 
 
+def test_a_directory_as_meta_ships_it(tmp_path):
+    (tmp_path / "tokenizer.model").write_bytes(rank_file(BYTES))
+    assert Tokenizer.load(tmp_path).vocab_size == 512
+    Tokenizer.train(["ab"], 259).save(tmp_path / "tokenizer.json")
+    assert Tokenizer.load(tmp_path).vocab_size == 259
+
+
 BROKEN = {
     "hole": (rank_file(BYTES) + b"YWI= 257\n", "line 257 has rank b'257'; expected 256"),
     "rank twice": (rank_file(BYTES) + b"YWI= 255\n", "line 257 has rank b'255'; expected 256"),
