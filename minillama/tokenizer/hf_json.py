@@ -11,6 +11,7 @@ Source: the structure as written by ``tokenizers`` 0.23 (``Tokenizer.to_str``).
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -117,8 +118,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
             raise TokenizerError(f"the key {twice!r} stands twice in one object; expected it once")
         return table
 

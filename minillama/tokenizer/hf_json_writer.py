@@ -35,7 +35,8 @@ def write(tokenizer: Tokenizer) -> str:
     Raises
     ------
     ValueError
-        If it has pieces that are cut out whole (LLaMA has none), which this format cannot express.
+        If it has what this format cannot express: pieces that are cut out whole (LLaMA has none), or a
+        special token with the name of another token.
 
     Examples
     --------
@@ -53,6 +54,12 @@ def write(tokenizer: Tokenizer) -> str:
         steps, details = sentencepiece_steps(model.prefix), _sentencepiece(model)
     else:
         raise ValueError(f"cannot write a {type(model).__name__}; expected byte-level or SentencePiece BPE")
+    for name, token_id in tokenizer.special_tokens.items():
+        if details["vocab"].get(name, token_id) != token_id:
+            raise ValueError(
+                f"the special token {name!r} is written like token {details['vocab'][name]};"
+                " expected a name that no token has, such as '<|name|>'"
+            )
     root = {
         "version": "1.0",
         "truncation": None,

@@ -111,6 +111,13 @@ def test_what_the_library_trains_encodes_alike(kind, ignore_merges, tmp_path):
     check()
 
 
+def test_a_special_token_named_like_another_token_cannot_be_saved(tmp_path):
+    tok = Tokenizer.train(["the the"], 260, special_tokens=["the", "<e>"])
+    with pytest.raises(ValueError, match="special token 'the' is written like token 257; expected a name"):
+        tok.save(tmp_path / "tokenizer.json")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("unk_token", [None, "<unk>"])
 def test_missing_bytes_are_dropped_or_unknown(unk_token, tmp_path):
     """The library learns only the bytes of its text, unless told otherwise."""
