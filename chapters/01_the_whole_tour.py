@@ -83,7 +83,7 @@ from minillama.tokenizer import Tokenizer
 tokenizer = Tokenizer.train((story.text for story in stories[:2000]), vocab_size=512)
 ids = tokenizer.encode(stories[0].text, bos=True, eos=True)
 print(tokenizer.vocab_size, "tokens in the vocabulary;", len(ids), "in the first story, which begins:")
-print([tokenizer.decode([i]) for i in ids[:14]])
+print([tokenizer.decode([i], skip_special=False) for i in ids[:14]])
 print(ids[:14])
 
 # %% [markdown]
@@ -142,7 +142,7 @@ use_style()
 
 
 def draw_machine():
-    figure, axes = plt.subplots(figsize=(7.6, 6.2))
+    _, axes = plt.subplots(figsize=(7.6, 6.2))
     axes.set(xlim=(0, 10), ylim=(0, 11.2))
     axes.axis("off")
     ink = plt.rcParams["text.color"]
@@ -410,6 +410,7 @@ plt.show()
 # The cell below would fail if the order were another: at step 60 the gap on words to be copied is still
 # more than ten times that on grammar.
 
+
 # %%
 def gap_per_token(reading, skill):
     s = reading[skill]
@@ -429,7 +430,11 @@ print("at step 60, copying lags behind grammar:", ratio > 10)
 # for the logits of one story.
 
 # %% tags=["hide"]
-import transformers
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it would like progress bars for notebooks, which we do not need
+    import transformers
 
 theirs = transformers.LlamaForCausalLM(
     transformers.LlamaConfig(
@@ -523,8 +528,11 @@ for seed, (gap, valid) in runs.items():
     print(f"seed {seed}: gap {gap:.4f} nats per token, {valid:.1%} valid after 250 steps")
 
 # %%
-assert all(gap < 0.03 and valid > 0.8 for gap, valid in runs.values()), runs
-print("both seeds end within 0.03 nats of the floor, four stories in five valid:", True)
+learnt = [gap < 0.03 and valid > 0.8 for gap, valid in runs.values()]
+assert all(learnt), runs
+print(
+    "runs that end within 0.03 nats of the floor, four stories in five valid:", sum(learnt), "of", len(learnt)
+)
 
 # %% [markdown]
 # ## In the real LLaMA
@@ -543,9 +551,15 @@ table = [
     ("tokens of training", our_tokens, 1.0e12),
     ("operations of training", 6 * cfg.n_params() * our_tokens, 6 * llama_7b.n_params() * 1.0e12),
 ]
-print(f"{'':30}{'this page':>12}{'LLaMA 7B':>14}{'ratio':>14}")
+
+
+def readable(number):
+    return f"{number:,.0f}" if number < 1e6 else f"{number:.2e}"
+
+
+print(f"{'':30}{'this page':>12}{'LLaMA 7B':>12}{'ratio':>14}")
 for what, small, large in table:
-    print(f"{what:30}{small:12.3g}{large:14.4g}{large / small:14.3g}")
+    print(f"{what:30}{readable(small):>12}{readable(large):>12}{large / small:14,.0f}")
 
 # %% [markdown]
 # The 7B's shape and its trillion tokens are in the paper's Table 2, its vocabulary of 32,000 in Meta's
@@ -569,7 +583,7 @@ truth = {
 
 # %% tags=["nbval-ignore-output"]
 for what, guess in my_guess.items():
-    print(f"{what}: you said {guess:,}, it is {truth[what]:,.3g}")
+    print(f"{what}: you said {guess:,}, it is {truth[what]:,.{0 if truth[what] > 100 else 2}f}")
 
 # %% [markdown]
 # ## A map of the book
