@@ -272,7 +272,8 @@ print(textwrap.fill(" ".join(show(left + right) for left, right in merges), 84))
 
 # %%
 tale = "\n".join(story.text for story in islice(Stories(seed=3), 24))
-for name, pieces in (("no cuts", Counter([tale.encode()])), ("cut at words", cut_roughly(tale))):
+ways_to_cut = {"no cuts": Counter([tale.encode()]), "cut at words": cut_roughly(tale)}
+for name, pieces in ways_to_cut.items():
     learnt = train_simple(pieces, vocab_size=400)
     tokens = [left + right for left, right in learnt]
     parts = {piece: [bytes([b]) for b in piece] for piece in pieces}
@@ -280,7 +281,8 @@ for name, pieces in (("no cuts", Counter([tale.encode()])), ("cut at words", cut
         parts = {piece: merge(p, pair) for piece, p in parts.items()}
     density = len(tale.encode()) / sum(len(parts[piece]) * n for piece, n in pieces.items())
     print(f"{name}: {density:.2f} bytes per token")
-    print("   longest tokens:", " ".join(show(t) for t in sorted(tokens, key=len, reverse=True)[:8]))
+    longest = sorted(tokens, key=len, reverse=True)[:8]
+    print("   longest tokens:", " ".join(show(t) for t in longest))
     print("   with 'and':    ", " ".join(show(t) for t in tokens if b"and" in t))
 
 # %% [markdown]
@@ -296,7 +298,7 @@ for name, pieces in (("no cuts", Counter([tale.encode()])), ("cut at words", cut
 LLAMA3_PATTERN = "|".join(
     [
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",  # the ends of English contractions
-        r"[^\r\n\p{L}\p{N}]?\p{L}+",  # a run of letters, and one sign before it: mostly the space
+        r"[^\r\n\p{L}\p{N}]?\p{L}+",  # letters, and one sign before them: mostly the space
         r"\p{N}{1,3}",  # one to three digits, and never a space before them
         r" ?[^\s\p{L}\p{N}]+[\r\n]*",  # a run of punctuation, with the line ends after it
         r"\s*[\r\n]+",  # line ends, with the spaces before them
@@ -877,16 +879,10 @@ def sentencepiece_encode(text):
     return pieces
 
 
-def sentencepiece_decode(pieces):
-    data = b"".join(bytes([int(p[3:5], 16)]) if p.startswith("<0x") else p.encode() for p in pieces)
-    return data.decode("utf-8", errors="replace").replace("▁", " ").removeprefix(" ")
-
-
 for text in ("Good morrow, noble llama! 🦙", "  two  spaces", "日本の羊驼"):
     pieces = sentencepiece_encode(text)
     print("|".join(pieces))
     assert pieces == sp.encode(text, out_type=str)
-    assert sentencepiece_decode(pieces) == text
 first = [sp.id_to_piece(i) for i in (0, 1, 2, 3, 258, 259, 260, 261)]
 print(f"{sp.vocab_size():,} pieces: {first} ...")
 
@@ -897,10 +893,12 @@ assert all(
     [piece_id[p] for p in sentencepiece_encode(line)] == sp.encode(line) == mistral.encode(line)
     for line in lines
 )
+assert all(mistral.decode(mistral.encode(line)) == line for line in lines)
 print(len(lines), "lines of Shakespeare: ours = Google's sentencepiece = the package")
 
 # %% [markdown]
-# Now the two schools side by side on single characters, from common to rare:
+# (The way back, from pieces to text, is exercise 02.4.) Now the two schools side by side on single characters, from
+# common to rare:
 
 # %%
 llama4 = Tokenizer.load(REAL / "llama-4.model")
