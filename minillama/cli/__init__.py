@@ -50,7 +50,7 @@ def _begin(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line, by default the process's own, and return its exit status; an empty one is --help."""
+    """Run one command line, by default the process's own, and return its exit status; empty means --help."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status: Any = app(given or ["--help"], prog_name="minillama", standalone_mode=False)
