@@ -20,8 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 setup: $(READY)  ## make .venv with everything the book and the tests need, and fetch the data they use
-	$(BIN)/minillama data fetch tokenizers
-	$(BIN)/minillama data fetch shakespeare
+	$(BIN)/minillama data fetch all
 
 tour: $(READY)  ## train a small LLaMA on the stories, about two minutes on two cores
 	$(BIN)/minillama tour

@@ -25,8 +25,7 @@ from torch import Tensor
 
 from ..config import LlamaConfig
 from ..model import Llama
-from ..tokenizer import Tokenizer, hf_json, hf_json_writer
-from ..tokenizer.errors import TokenizerError
+from ..tokenizer import Tokenizer, TokenizerError
 from .errors import CheckpointError
 
 FILE = "minillama.safetensors"
@@ -68,7 +67,7 @@ def save_native(
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in _weights(model).items()}
     metadata = {"format": FORMAT, "config": json.dumps(model.cfg.to_dict())}
     if tokenizer is not None:
-        metadata["tokenizer"] = hf_json_writer.write(tokenizer)
+        metadata["tokenizer"] = tokenizer.to_json()
     if training is not None:
         metadata["training"] = json.dumps(training.values)
         tensors |= {f"training.{name}": tensor.contiguous() for name, tensor in training.tensors.items()}
@@ -166,7 +165,7 @@ def _tokenizer(file: Path, metadata: dict[str, str]) -> Tokenizer | None:
     if "tokenizer" not in metadata:
         return None
     try:
-        return hf_json.read(metadata["tokenizer"].encode())
+        return Tokenizer.from_json(metadata["tokenizer"])
     except TokenizerError as error:
         raise CheckpointError(f"{file}: its tokenizer cannot be read ({error})") from None
 
