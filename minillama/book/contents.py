@@ -58,8 +58,8 @@ class Part:
 
     @property
     def page(self) -> str:
-        """The name of its page among the chapters."""
-        return f"part_{self.number}.md"
+        """Its page, seen from the folder of the chapters' pages: a section's index, as the themes want it."""
+        return f"part_{self.number}/index.md"
 
 
 def read_contents(folder: Path = CHAPTERS) -> list[Part]:

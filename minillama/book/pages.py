@@ -94,7 +94,7 @@ def part_page(part: Part, exercises: Sequence[Exercise]) -> str:
     """Return a part's first page: what it needs, what it gives, its chapters."""
     return "\n\n".join(
         [
-            f'<div class="eyebrow" markdown>[Contents](index.md) · {part.name}</div>',
+            f'<div class="eyebrow" markdown>[Contents](../index.md) · {part.name}</div>',
             f"# {part.title}",
             part.about,
             f'<div class="needs-gives" markdown>\n\n<div markdown>\n**It needs**\n\n{part.needs}\n</div>\n\n'
@@ -166,7 +166,7 @@ def with_navigation(config: str, parts: Sequence[Part], exercises: Sequence[Exer
 
 def _chapter_entry(chapter: Chapter, exercises: Sequence[Exercise]) -> str:
     """Return a chapter's entry on its part's page."""
-    title = f"[{chapter.title}]({chapter.slug}.md)" if chapter.written else chapter.title
+    title = f"[{chapter.title}](../{chapter.slug}.md)" if chapter.written else chapter.title
     kind = "" if chapter.written else " planned"
     state = f"about {minutes_of(read_notebook(chapter))} minutes" if chapter.written else "planned"
     mine = [one for one in exercises if one.chapter == chapter.slug]
