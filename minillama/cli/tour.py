@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from .console import console
 from .errors import UserError
@@ -127,13 +129,19 @@ class Tour:
         seconds = time.monotonic() - begun
         if not finished:
             self._say(f"\nstopped at step {trainer.step}; the checkpoint is in {self.directory}")
-            self._say(f"go on:  minillama tour --resume {self.directory}")
+            self._say(f"go on:  minillama tour --resume {self.directory}", command=True)
             raise KeyboardInterrupt
         return self._finish(trainer, display, seconds)
 
-    def _say(self, text: str = "") -> None:
+    def _say(self, text: str = "", command: bool = False) -> None:
+        """Print text; a command stays on one line, however long, so that it can be copied."""
         if not self.quiet:
-            console.print(text, soft_wrap=True, highlight=False)
+            console.print(text, soft_wrap=command, highlight=False)
+
+    def _tell(self, story: str) -> None:
+        """Print a story, indented, its lines broken between words."""
+        if not self.quiet:
+            console.print(Padding(Text(story, style="italic"), (0, 2)), width=min(92, console.width))
 
     def _prepare(self, resuming: bool) -> Trainer:
         """Write the stories, learn the tokens, lay out the rows; a new model or the stopped one."""
@@ -148,8 +156,10 @@ class Tour:
         words = sum(len(story.text.split()) for story in stories)
         self._say(
             f"{len(stories):,} stories written ({words:,} words), {tokenizer.vocab_size} tokens learnt "
-            f"in {time.monotonic() - start:.1f} s. The first:\n[italic]  {stories[0].text}[/italic]\n"
+            f"in {time.monotonic() - start:.1f} s. The first:"
         )
+        self._tell(stories[0].text)
+        self._say()
         if resuming:
             trainer = Trainer.resume(self.directory, rows)
             self._say(f"going on at step {trainer.step}")
@@ -203,7 +213,7 @@ class Tour:
     def _report(self, last: StoryLoss, valid: float, seconds: float, texts: list[str]) -> None:
         self._say("\nThree stories that it tells now:")
         for text in texts[:3]:
-            self._say(f"[italic]  {text}[/italic]")
+            self._tell(text)
         self._say(
             f"\nAfter {seconds:.0f} s of training: loss {last.loss:.4f}, floor {last.floor:.4f}, "
             f"[bold]gap {last.gap:.4f} nats a token[/bold] on {last.stories} stories it never saw.\n"
@@ -213,7 +223,10 @@ class Tour:
         here = self.directory
         self._say(f"\n{here}/  checkpoint, loss.png, samples.txt, log.jsonl")
         self._say("\nWhat next:")
-        self._say(f'  minillama generate --checkpoint {here} --prompt "{_opening(texts)}" --temperature 1')
+        self._say(
+            f'  minillama generate --checkpoint {here} --prompt "{_opening(texts)}" --temperature 1',
+            command=True,
+        )
         self._say("  make lab             the same in chapter 01, cell by cell")
         self._say("  make exercises       do the exercises")
 
