@@ -25,14 +25,7 @@ def debugging() -> bool:
 
 
 def report(error: BaseException) -> int:
-    """Print one line about an exception to the standard error; return the exit status.
-
-    Examples
-    --------
-    >>> status, line = explain(FileNotFoundError(2, "No such file or directory", "poems.txt"))
-    >>> status, line
-    (2, 'poems.txt: no such file or directory')
-    """
+    """Print one line about an exception to the standard error; return the exit status."""
     if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as in `minillama ... | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
         return OUR_MISTAKE
@@ -45,7 +38,13 @@ def report(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """Return the exit status and the line for an exception; the line is empty if all has been said."""
+    """Return the exit status and the line for an exception; the line is empty if all has been said.
+
+    Examples
+    --------
+    >>> explain(FileNotFoundError(2, "No such file or directory", "poems.txt"))
+    (2, 'poems.txt: no such file or directory')
+    """
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "stopped"
     if isinstance(error, typer.Abort):

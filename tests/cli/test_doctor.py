@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,3 +48,15 @@ def test_a_program_that_does_not_run_is_no_fault_of_ours(
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
     assert "does not run" in doctor._compiler().what
+
+
+def test_a_gpu_is_named_with_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    card = SimpleNamespace(name="NVIDIA H200", total_memory=141 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    gpu = next(finding for finding in doctor._torch() if finding.name == "gpu")
+    assert gpu.here
+    assert gpu.what == "NVIDIA H200 (141 GiB), NVIDIA H200 (141 GiB)"
