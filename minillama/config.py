@@ -1,10 +1,10 @@
 """The shape of a model: `LlamaConfig`, validated and frozen, and the published models by name.
 
-A LLaMA is described by the first fourteen fields after `vocab_size`; their defaults are the small model of
-the book. The fields below `sliding_window` say how the template's followers differ (experts, Gemma's
-GeGLU, OLMo 2's norm placement, Llama 4's layers without positions), so that every published model can be
-named and counted. The shapes themselves are in `models.json`. Nothing is computed here: counts are in
-`minillama.accounting`, and which of the fields a model can build is said by the model.
+The fields down to `sliding_window` describe a LLaMA; their defaults are the small model of the book. The
+fields below say how followers of the template differ (experts, Gemma's GeGLU, OLMo 2's norm placement, Llama
+4's layers without positions), so that every published model can be named and counted: `models.json` holds
+their shapes. Nothing is computed here: counts are in `minillama.accounting`, and a model says itself which
+of the fields it cannot build.
 
 References
 ----------
