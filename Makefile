@@ -44,7 +44,7 @@ exercises: $(READY)  ## list the exercises and your progress
 	$(BIN)/minillama exercise list
 
 bench: $(READY)  ## measure the speeds that the docs speak of
-	$(BIN)/python -m minillama.cli bench
+	$(BIN)/minillama bench
 
 lock: $(READY)  ## write the installed versions into requirements.lock
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > .lock.tmp

@@ -125,6 +125,8 @@ def _read(path: str | Path, with_training: bool) -> tuple[Llama, Tokenizer | Non
             metadata = reader.metadata() or {}
             cfg = _config(file, metadata)
             stored = {name: tuple(reader.get_slice(name).get_shape()) for name in reader.keys()}  # noqa: SIM118
+            if cfg.n_layers > len(stored):
+                raise CheckpointError(f"{file}: {len(stored)} tensors cannot make {cfg.n_layers} layers")
             with torch.device("meta"):
                 model = Llama(cfg)
             expected = {f"model.{name}": tuple(tensor.shape) for name, tensor in _weights(model).items()}

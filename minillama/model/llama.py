@@ -41,9 +41,6 @@ class Llama(nn.Module):
     torch.Size([1, 5, 300])
     """
 
-    cos: Tensor
-    sin: Tensor
-
     def __init__(self, cfg: LlamaConfig) -> None:
         super().__init__()
         if cfg.extensions:
@@ -55,9 +52,6 @@ class Llama(nn.Module):
         self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
         if cfg.tie_embeddings:
             self.output.weight = self.tok_embeddings.weight
-        cos, sin = rope_table(cfg)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
         self.init_weights()
 
     @torch.no_grad()
@@ -104,9 +98,9 @@ class Llama(nn.Module):
         end = start + tokens.shape[1]
         if end > self.cfg.max_seq_len:
             raise ValueError(f"{end} positions, but max_seq_len is {self.cfg.max_seq_len}: shorten the input")
-        cos, sin = self.cos[start:end], self.sin[start:end]
         mask = self._mask(start, end)
         x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
+        cos, sin = rope_table(self.cfg, start, end, x.dtype, x.device)
         for index, block in enumerate(self.layers):
             x = block(x, cos, sin, mask, cache, index)
         if cache is not None:
@@ -124,8 +118,9 @@ class Llama(nn.Module):
         window = self.cfg.sliding_window
         if start == 0 and (window is None or window >= end):
             return None
-        query = torch.arange(start, end, device=self.cos.device)[:, None]
-        key = torch.arange(end, device=self.cos.device)[None, :]
+        device = self.tok_embeddings.weight.device
+        query = torch.arange(start, end, device=device)[:, None]
+        key = torch.arange(end, device=device)[None, :]
         seen = key <= query
         return seen if window is None else seen & (key > query - window)
 

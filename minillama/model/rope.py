@@ -13,6 +13,7 @@ reference model code; scaling factors in Llama 3.1 and 3.2's configurations.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -73,11 +74,35 @@ def _llama3(
     return (1 - keep) * frequencies / factor + keep * frequencies
 
 
-def rope_table(cfg: LlamaConfig) -> tuple[Float[Tensor, "S D2"], Float[Tensor, "S D2"]]:
-    """Return cosines and sines for positions 0 to max_seq_len - 1, each (max_seq_len, head_dim / 2).
+@lru_cache(maxsize=16)
+def rope_table(
+    cfg: LlamaConfig,
+    start: int,
+    end: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> tuple[Float[Tensor, "T D2"], Float[Tensor, "T D2"]]:
+    """Return the cosines and sines of the angles at positions `start` to `end` - 1.
 
-    Computed in float64, returned in float32.
+    Parameters
+    ----------
+    cfg : LlamaConfig
+    start, end : int
+        Positions, counted from 0.
+    dtype, device
+        Of the result. The angles themselves are computed in float64: at position 100,000 the fast pairs
+        have turned 100,000 radians, and float32 would keep only two digits behind the point.
+
+    Returns
+    -------
+    cos, sin : tensors, shape (end - start, head_dim / 2)
+
+    Examples
+    --------
+    >>> cos, sin = rope_table(LlamaConfig(), 5, 8)
+    >>> cos.shape, bool(torch.allclose(cos**2 + sin**2, torch.ones(3, 16)))
+    (torch.Size([3, 16]), True)
     """
-    positions = torch.arange(cfg.max_seq_len, dtype=torch.float64)
-    angles = torch.outer(positions, rope_frequencies(cfg))
-    return angles.cos().float(), angles.sin().float()
+    with torch.inference_mode(False):  # a table kept from a run without gradients must serve one with them
+        angles = torch.outer(torch.arange(start, end, dtype=torch.float64), rope_frequencies(cfg))
+        return angles.cos().to(device, dtype), angles.sin().to(device, dtype)

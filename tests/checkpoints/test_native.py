@@ -95,6 +95,9 @@ def test_a_configuration_that_lies_is_refused_before_memory_is_taken(saved: Path
     change(saved / FILE, config=json.dumps(huge))
     with pytest.raises(CheckpointError, match=r"tok_embeddings.weight has shape \(300, 16\)"):
         minillama.load(saved)
+    change(saved / FILE, config=json.dumps(CFG.replace(n_layers=10**9).to_dict()))
+    with pytest.raises(CheckpointError, match="21 tensors cannot make 1000000000 layers"):
+        minillama.load(saved)
     change(saved / FILE, config='{"dim": 16, "surprise": 1}')
     with pytest.raises(CheckpointError, match=r"configuration cannot be read.*surprise"):
         minillama.load(saved)

@@ -100,6 +100,15 @@ def test_cached_logits_equal_uncached(length: int, cut: int, kv: int, window: in
     assert cache.length == length
 
 
+def test_a_table_made_without_gradients_serves_training() -> None:
+    model = seeded(small(rope_theta=123.0))
+    tokens = torch.zeros(1, 6, dtype=torch.int64)
+    with torch.inference_mode():
+        model(tokens)
+    model.loss(tokens, tokens).backward()
+    assert model.tok_embeddings.weight.grad is not None
+
+
 def test_no_position_sees_a_later_one() -> None:
     model = seeded(small(), dtype=torch.float64)
     tokens = torch.randint(0, 61, (1, 12), generator=torch.Generator().manual_seed(2))
