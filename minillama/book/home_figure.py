@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .cells import write_whole
-from .pairing import ROOT
+from .notebooks import ROOT
 
 BEGIN, END = "<!-- curve: begin -->\n", "<!-- curve: end -->\n"
 WIDTH, HEIGHT = 870, 300  # units of the SVG, about pixels on a wide screen

@@ -15,6 +15,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -24,7 +25,7 @@ from .contents import Chapter, Part, read_contents
 from .exercise_pages import exercise_list_page, exercise_page
 from .exercises import Exercise, all_exercises
 from .mathematics import copy_styles
-from .pairing import CHAPTERS, ROOT, ChapterError, read_built
+from .notebooks import CHAPTERS, ROOT, ChapterError, read_built
 
 WORDS_PER_MINUTE = 200  # careful reading of a text with formulas
 MINUTES_PER_CELL = 1  # to read a visible code cell, run it, look at what it prints
@@ -160,7 +161,9 @@ def with_navigation(config: str, parts: Sequence[Part], exercises: Sequence[Exer
             if chapter.written
         ]
     lines += ["  - Exercises:", "      - exercises.md", "      - All exercises: exercises/list.md"]
-    lines += [f'      - "{one.id} {one.title}": exercises/{one.slug}.md' for one in exercises]
+    for slug, group in groupby(exercises, key=lambda one: one.chapter):
+        lines.append(f'      - "Chapter {slug[:2]}":')
+        lines += [f'          - "{one.id} {one.title}": exercises/{one.slug}.md' for one in group]
     return before + begin + "\n".join(lines) + "\n" + end + after
 
 

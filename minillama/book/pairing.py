@@ -14,7 +14,6 @@ Left out: the way back. `jupytext --sync` goes by modification times and after a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import sys
@@ -23,49 +22,25 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = ROOT / "chapters"
+from .notebooks import (
+    KERNEL,
+    ROOT,
+    ChapterError,
+    cell_metadata,
+    chapter_sources,
+    differences,
+    execution_faults,
+    read_built,
+    read_source,
+)
+
 CELL_SECONDS = 300  # a whole chapter is to take 60; a cell that takes five minutes hangs
 WORKERS = 2
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_NUMBERED = re.compile(r"\d\d_[a-z0-9_]+")
-
-
-class ChapterError(ValueError):
-    """A chapter's source cannot be read or does not run."""
-
-
-def chapter_sources(folder: Path = CHAPTERS) -> list[Path]:
-    """Return the sources `NN_slug.py` of a folder, in order."""
-    return sorted(path for path in folder.glob("*.py") if _NUMBERED.fullmatch(path.stem))
-
-
-def read_source(path: Path) -> NotebookNode:
-    """Return a chapter's source as a notebook without outputs, cell ids and metadata in their final form.
-
-    Raises
-    ------
-    ChapterError
-        If the file is missing or holds no cells.
-    """
-    if not path.is_file():
-        raise ChapterError(f"{path}: there is no such chapter")
-    notebook = jupytext.read(path, fmt="py:percent")
-    if not notebook.cells:
-        raise ChapterError(f"{path}: no cells; they begin with `# %%` or `# %% [markdown]`")
-    for index, cell in enumerate(notebook.cells):
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()
-        cell.id = f"{index:03d}-{digest[:8]}"
-        if cell.get("metadata", {}).get("tags"):
-            cell.metadata.tags = sorted(cell.metadata.tags)
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
-    return notebook
 
 
 def build(path: Path, *, again: bool = False, cell_seconds: int = CELL_SECONDS) -> str:
@@ -127,41 +102,6 @@ def execute(notebook: NotebookNode, path: Path, cell_seconds: int = CELL_SECONDS
                 output.traceback = [_without_paths(line) for line in output.traceback]
 
 
-def differences(source: NotebookNode, built: NotebookNode) -> list[str]:
-    """Say where a built notebook is not what its source would give, leaving outputs aside."""
-    if len(source.cells) != len(built.cells):
-        return [f"{len(source.cells)} cells in the source, {len(built.cells)} in the notebook"]
-    return [
-        f"cell {index}: {what} differs"
-        for index, (ours, theirs) in enumerate(zip(source.cells, built.cells, strict=True))
-        for what, one, other in (
-            ("type", ours.cell_type, theirs.cell_type),
-            ("text", ours.source.rstrip(), theirs.source.rstrip()),
-            ("tags or alt text", _metadata(ours), _metadata(theirs)),
-            ("id", ours.id, theirs.get("id")),
-        )
-        if one != other
-    ]
-
-
-def execution_faults(built: NotebookNode) -> list[str]:
-    """Say where a notebook was not executed from top to bottom, failed, or tells on its machine."""
-    faults = []
-    code = [(index, cell) for index, cell in enumerate(built.cells) if cell.cell_type == "code"]
-    for expected, (index, cell) in enumerate(code, 1):
-        if cell.execution_count != expected:
-            faults.append(f"cell {index}: execution count {cell.execution_count}, expected {expected}")
-        if "raises-exception" not in cell.metadata.get("tags", []):
-            faults += [
-                f"cell {index}: {output.ename}: {output.evalue}"
-                for output in cell.outputs
-                if output.output_type == "error"
-            ]
-        if str(ROOT) in nbformat.writes(nbformat.v4.new_notebook(cells=[cell])):
-            faults.append(f"cell {index}: an output names a path of this machine")
-    return faults
-
-
 def faults(path: Path) -> list[str]:
     """Say what is wrong with a chapter's pair; nothing if it is as a fresh build would leave it."""
     built = read_built(path.with_suffix(".ipynb"))
@@ -170,22 +110,10 @@ def faults(path: Path) -> list[str]:
     return differences(read_source(path), built) + execution_faults(built)
 
 
-def read_built(path: Path) -> NotebookNode | None:
-    """Return the notebook at `path`, or None if there is none that can be read."""
-    try:
-        return nbformat.read(path, as_version=4)
-    except (FileNotFoundError, nbformat.reader.NotJSONError, nbformat.ValidationError):
-        return None
-
-
-def _metadata(cell: NotebookNode) -> tuple[list[str], object]:
-    """Return what counts of a cell's metadata."""
-    return sorted(cell.metadata.get("tags", [])), cell.metadata.get("alt")
-
-
-def _code(notebook: NotebookNode) -> list[tuple[str, object]]:
-    """Return what decides a notebook's outputs: its code cells' text and metadata."""
-    return [(cell.source.rstrip(), _metadata(cell)) for cell in notebook.cells if cell.cell_type == "code"]
+def _code(notebook: NotebookNode) -> list[tuple[str, list[str]]]:
+    """Return what decides a notebook's outputs: its code cells' text and tags."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [(cell.source.rstrip(), cell_metadata(cell)[0]) for cell in cells]
 
 
 def _carry_outputs(old: NotebookNode, new: NotebookNode) -> None:

@@ -6,7 +6,7 @@ import markdown
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from minillama.book import cells, pairing
+from minillama.book import cells, notebooks
 
 
 def code(source="x = 1", outputs=(), **metadata):
@@ -118,7 +118,7 @@ def test_a_file_that_is_right_is_not_touched(tmp_path):
 
 @pytest.mark.slow
 def test_the_small_chapter_reaches_its_page(built_once, tmp_path):
-    notebook = pairing.read_built(built_once.with_suffix(".ipynb"))
+    notebook = notebooks.read_built(built_once.with_suffix(".ipynb"))
     page = "\n\n".join(cells.cell_markdown(cell, tmp_path / "figures") for cell in notebook.cells)
     assert "one 0.6666666666666666 and &lt;b&gt;no HTML&lt;/b&gt;" in page
     assert '??? example "Code, 6 lines"' in page

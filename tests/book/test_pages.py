@@ -13,7 +13,7 @@ from minillama.book import pages
 from minillama.book.contents import read_contents
 from minillama.book.exercise_pages import exercise_list_page, exercise_page
 from minillama.book.exercises import all_exercises
-from minillama.book.pairing import ROOT, chapter_sources
+from minillama.book.notebooks import ROOT, chapter_sources
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from minillama.book import pairing
+from minillama.book import notebooks, pairing
 
 pytestmark = pytest.mark.slow  # a kernel starts
 
@@ -47,11 +47,11 @@ def test_two_builds_differ_only_where_a_cell_prints_the_time(pair):
 
 
 def test_changed_text_keeps_the_outputs_without_execution(pair, no_execution):
-    before = pairing.read_built(pair.with_suffix(".ipynb"))
+    before = notebooks.read_built(pair.with_suffix(".ipynb"))
     change(pair, "It follows.", "Look at it.")
     assert pairing.faults(pair) == ["cell 3: text differs", "cell 3: id differs"]
     assert pairing.build(pair) == "text only"
-    after = pairing.read_built(pair.with_suffix(".ipynb"))
+    after = notebooks.read_built(pair.with_suffix(".ipynb"))
     assert pairing.faults(pair) == []
     assert [cell.get("outputs") for cell in before.cells] == [cell.get("outputs") for cell in after.cells]
 
@@ -74,20 +74,20 @@ def test_a_stale_pair_is_named(pair, old, new, fault):
 def test_changed_code_is_executed(pair):
     change(pair, "2 / 3", "2 / 8")
     assert pairing.build(pair) == "executed"
-    assert "0.25" in pairing.read_built(pair.with_suffix(".ipynb")).cells[1].outputs[0].text
+    assert "0.25" in notebooks.read_built(pair.with_suffix(".ipynb")).cells[1].outputs[0].text
 
 
 def test_a_failing_cell_stops_the_build_and_keeps_the_notebook(pair):
     before = pair.with_suffix(".ipynb").read_bytes()
     change(pair, "np.arange(3)", "np.arange(3).no_such_name")
-    with pytest.raises(pairing.ChapterError, match=r"90_a_small_chapter\.py(.|\n)*no_such_name"):
+    with pytest.raises(notebooks.ChapterError, match=r"90_a_small_chapter\.py(.|\n)*no_such_name"):
         pairing.build(pair)
     assert pair.with_suffix(".ipynb").read_bytes() == before
 
 
 def test_an_endless_cell_is_stopped(pair):
     change(pair, "np.arange(3)", "while True: pass")
-    with pytest.raises(pairing.ChapterError, match="timed out"):
+    with pytest.raises(notebooks.ChapterError, match="timed out"):
         pairing.build(pair, cell_seconds=4)
 
 
@@ -105,7 +105,7 @@ def spoil(pair, change_cells):
         (lambda cells: cells[8].update(execution_count=1), "cell 8: execution count 1, expected 7"),
         (lambda cells: cells[6]["metadata"].update(tags=[]), "cell 6: ZeroDivisionError: division by zero"),
         (
-            lambda cells: cells[1]["outputs"][0].update(text=[f"read {pairing.ROOT}/chapters"]),
+            lambda cells: cells[1]["outputs"][0].update(text=[f"read {notebooks.ROOT}/chapters"]),
             "cell 1: an output names a path of this machine",
         ),
     ],
@@ -116,11 +116,11 @@ def test_outputs_that_no_build_would_leave_are_named(pair, change_cells, fault):
 
 
 def test_tracebacks_name_no_path_of_this_machine(pair):
-    change(pair, "1 / 0", "from minillama.book import pairing\npairing.read_source(None)")
+    change(pair, "1 / 0", "from minillama.book import notebooks\nnotebooks.read_source(None)")
     assert pairing.build(pair) == "executed"
     text = pair.with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert "minillama/book/pairing.py" in text
-    assert str(pairing.ROOT) not in text
+    assert "minillama/book/notebooks.py" in text
+    assert str(notebooks.ROOT) not in text
 
 
 def test_command_line(pair, capsys):
@@ -141,8 +141,8 @@ def test_a_notebook_that_cannot_be_read_is_built_again(pair):
 
 def test_a_source_without_cells_is_refused(tmp_path):
     path = tmp_path / "91_empty.py"
-    with pytest.raises(pairing.ChapterError, match="no such chapter"):
-        pairing.read_source(path)
+    with pytest.raises(notebooks.ChapterError, match="no such chapter"):
+        notebooks.read_source(path)
     path.write_text("", encoding="utf-8")
-    with pytest.raises(pairing.ChapterError, match="no cells"):
-        pairing.read_source(path)
+    with pytest.raises(notebooks.ChapterError, match="no cells"):
+        notebooks.read_source(path)

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from minillama.book import pairing
+from minillama.book import notebooks, pairing
 from minillama.book.contents import read_contents
 
-SOURCES = pairing.chapter_sources()
+SOURCES = notebooks.chapter_sources()
 IGNORED_AT_MOST = 0.2  # of the code cells may print what depends on the machine
 KNOWN_TAGS = {"figure", "hide", "nbval-ignore-output", "raises-exception"}
 LAST_SECTIONS = ["Exercises", "What you can now do", "References"]
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem
 
 def prose(path):
     """The text of all Markdown cells, without code fences and code within a line."""
-    cells = [cell.source for cell in pairing.read_source(path).cells if cell.cell_type == "markdown"]
+    cells = [cell.source for cell in notebooks.read_source(path).cells if cell.cell_type == "markdown"]
     return re.sub(r"`[^`\n]+`", "`code`", FENCED.sub("", "\n\n".join(cells)))
 
 
 def code_cells(path):
-    return [cell for cell in pairing.read_source(path).cells if cell.cell_type == "code"]
+    return [cell for cell in notebooks.read_source(path).cells if cell.cell_type == "code"]
 
 
 def test_the_notebook_is_the_source_executed(path):
@@ -40,7 +40,7 @@ def test_tags_are_known_and_few_outputs_go_unchecked(path):
 
 
 def test_every_figure_is_one_picture_with_alt_text(path):
-    built = pairing.read_built(path.with_suffix(".ipynb"))
+    built = notebooks.read_built(path.with_suffix(".ipynb"))
     for cell in built.cells:
         pictures = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
         if not pictures:

@@ -1,0 +1,122 @@
+"""The site in a browser: quiet, self-contained, legible in both schemes, wide and narrow, searchable."""
+
+from __future__ import annotations
+
+import pytest
+
+from minillama.book.mathematics import NODE_MODULES, install_packages
+
+pytestmark = pytest.mark.site
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "best-practice"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+WIDE, NARROW = 1280, 390  # CSS pixels: a laptop, a telephone
+
+
+def everywhere(site, tab):
+    """Open one page after the other in the tab."""
+    for name in site.pages():
+        if name.name != "404.html":
+            tab.page.goto(f"{site.address}/{name}")
+            yield str(name)
+
+
+def test_pages_load_in_silence_from_here_alone_and_fit_a_narrow_screen(site, visit):
+    tab, too_wide = visit(width=WIDE), {}
+    for name in everywhere(site, tab):
+        tab.page.set_viewport_size({"width": NARROW, "height": 844})
+        width = tab.page.evaluate("document.documentElement.scrollWidth")
+        if width > NARROW:
+            too_wide[name] = width
+        assert tab.errors == [], name
+        tab.page.set_viewport_size({"width": WIDE, "height": 900})
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.errors == []
+    assert tab.strangers == []
+    assert too_wide == {}
+
+
+@pytest.fixture
+def axe():
+    """Run axe-core on a page's article; return its serious and critical faults."""
+    install_packages()
+    script = (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def run(page, options):
+        page.evaluate(f"window.axe || (() => {{ {script} }})()")
+        found = page.evaluate("(options) => axe.run('article', options)", options)["violations"]
+        return [
+            f"{fault['id']}: {fault['nodes'][0]['html'][:160]}"
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+
+    return run
+
+
+def test_axe_finds_no_serious_fault_in_light_and_dark(sites, visit, axe):
+    tab, found = visit(width=WIDE, scheme="light"), {}
+    for name in everywhere(sites["mkdocs"], tab):
+        tab.page.emulate_media(color_scheme="light")
+        tab.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+        found[name] = axe(tab.page, AXE)
+        tab.page.emulate_media(color_scheme="dark")
+        tab.page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
+        found[name] += axe(tab.page, CONTRAST)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_axe_would_have_found_a_fault(sites, visit, axe):
+    tab = visit()
+    tab.page.goto(f"{sites['mkdocs'].address}/start.html")
+    article = "document.querySelector('article').insertAdjacentHTML('beforeend', '%s')"
+    tab.page.evaluate(article % '<p style="color: #ccc">pale</p><img src="assets/logo.svg">')
+    assert [fault.partition(":")[0] for fault in axe(tab.page, AXE)] == ["color-contrast", "image-alt"]
+
+
+def test_the_scheme_follows_the_system_and_the_switch(site, visit):
+    tab = visit(scheme="dark")
+    tab.page.goto(f"{site.address}/index.html")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert tab.page.evaluate(background) == "rgb(20, 22, 27)"
+    tab.page.locator("label[title='Switch to light']").click()
+    assert tab.page.evaluate(background) == "rgb(253, 252, 249)"
+    tab.page.goto(f"{site.address}/start.html")
+    assert tab.page.evaluate(background) == "rgb(253, 252, 249)", "the choice is kept"
+
+
+def test_search_finds_a_word(sites, visit):
+    tab = visit()
+    tab.page.goto(f"{sites['mkdocs'].address}/index.html")
+    tab.page.locator("input[name='query']").click()
+    tab.page.keyboard.type("derivation")
+    result = tab.page.locator(".md-search-result__item a").first
+    result.wait_for()
+    assert tab.page.locator(".md-search-result__item").count() >= 2
+    assert tab.errors == []
+
+
+def test_formulas_are_drawn_with_their_own_fonts(sites, visit):
+    tab = visit()
+    tab.page.goto(f"{sites['mkdocs'].address}/chapters/01_the_whole_tour.html")
+    tab.page.evaluate("document.fonts.ready")
+    fonts = tab.page.evaluate("[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)")
+    assert any("KaTeX_Math" in font for font in fonts)
+    assert tab.page.locator(".math.display .katex-html").first.bounding_box()["height"] > 20
+
+
+def test_folded_code_opens(sites, visit):
+    tab = visit()
+    tab.page.goto(f"{sites['mkdocs'].address}/chapters/01_the_whole_tour.html")
+    fold = tab.page.locator("details.example").first
+    code = fold.locator("pre").first
+    assert not code.is_visible()
+    fold.locator("summary").click()
+    assert code.is_visible()
+
+
+def test_the_copy_button_takes_code_and_no_output(sites, visit):
+    tab = visit()
+    tab.page.goto(f"{sites['mkdocs'].address}/chapters/01_the_whole_tour.html")
+    assert tab.page.locator(".highlight button.md-clipboard, .highlight .md-code__button").count() > 5
+    assert tab.page.locator("pre.output button").count() == 0
