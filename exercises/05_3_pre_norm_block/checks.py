@@ -18,13 +18,14 @@ class Line:
 
     factor: float
     shift: float
+    text: str
 
     def __call__(self, u):
         """Apply it."""
         return self.factor * u + self.shift
 
     def __repr__(self):
-        return f"u -> {self.factor:g} u + {self.shift:g}"
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Bend:
         return "u -> tanh(u M), with a random matrix M of its own"
 
 
-HALVE, ADD_10, LESS_1, TRIPLE = Line(0.5, 0), Line(1, 10), Line(1, -1), Line(3, 0)
+HALVE, ADD_10 = Line(0.5, 0, "u -> u / 2"), Line(1, 10, "u -> u + 10")
+LESS_1, TRIPLE = Line(1, -1, "u -> u - 1"), Line(3, 0, "u -> 3 u")
 
 pre_norm_block.case(
     "one number, by hand: 4 + (2 + 10) = 16, then 16 + 3 · 15 = 61",
