@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # 05 RMSNorm and pre-norm
+# # 05 · RMSNorm and pre-norm
 #
-# **Why does every layer of LLaMA begin by dividing its input by its own size, and why at the entrance rather than
-# at the exit?**
+# **Question.** Why does every layer of LLaMA begin by dividing its input by its own size, and why at the entrance rather
+# than at the exit?
 #
 # A deep network is a long product. Multiply 128 numbers that are all a little above one and you get something
 # enormous; a little below, and nothing is left. The layers of a transformer are matrices, but the arithmetic is the
