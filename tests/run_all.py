@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest"]
-NOT_UNIT = ["--ignore=tests/site", "--ignore=tests/chapters", "--ignore=tests/exercises"]
+UNIT = ["-n", "2", "tests", "--ignore=tests/site", "--ignore=tests/chapters", "--ignore=tests/exercises"]
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # two workers share the cores
 
 Step = tuple[str, list[str], dict[str, str]]
 
@@ -28,15 +29,15 @@ LINT: list[Step] = [
     ("layers", [str(BIN / "lint-imports")], {}),
 ]
 QUICK: list[Step] = [
-    ("quick tests", [*PYTEST, "tests", *NOT_UNIT, "-m", "not slow"], {}),
+    ("quick tests", [*PYTEST, *UNIT, "-m", "not slow"], ONE_THREAD),
 ]
 FULL: list[Step] = [
-    ("unit tests", [*PYTEST, "tests", *NOT_UNIT], {}),
+    ("unit tests", [*PYTEST, *UNIT], ONE_THREAD),
     ("docstring examples", [*PYTEST, "--doctest-modules", "minillama"], {}),
     (
         "run-time shapes",
-        [*PYTEST, "tests", *NOT_UNIT, "-m", "not error_contract and not slow"],
-        {"MINILLAMA_CHECK_SHAPES": "1"},
+        [*PYTEST, *UNIT, "-m", "not error_contract and not slow"],
+        ONE_THREAD | {"MINILLAMA_CHECK_SHAPES": "1"},
     ),
     ("chapter pairs", [sys.executable, "-m", "minillama.book.pairing", "check"], {}),
     ("chapter rules", [*PYTEST, "tests/chapters"], {}),

@@ -15,6 +15,8 @@ import pytest
 
 import minillama
 
+pytestmark = pytest.mark.slow  # each starts several processes that import torch
+
 COMMAND = [sys.executable, "-m", "minillama"]
 ENVIRONMENT = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "MINILLAMA_CHECK_SHAPES": "0"}
 
