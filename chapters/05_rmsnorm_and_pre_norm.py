@@ -53,9 +53,9 @@ rng = np.random.default_rng(0)
 
 # %%
 prediction = {
-    "64 blocks, post-norm, before training: gradient of the first block over that of the last": 0.001,
-    "the same for pre-norm": 1.0,
-    "nats that subtracting the mean gains (LayerNorm over RMSNorm), after equal training": 0.05,
+    "post-norm, 64 untrained blocks: gradient of the first over the last's": 0.001,
+    "pre-norm, 64 untrained blocks: gradient of the first over the last's": 1.0,
+    "nats gained by subtracting the mean: LayerNorm over RMSNorm": 0.05,
     "per cent of LLaMA 7B's parameters that belong to norms": 1.0,
 }
 
@@ -70,7 +70,7 @@ prediction = {
 # subtracting the mean is also a projection: it removes the part of the vector that points along
 # $\mathbf{1} = (1, \dots, 1)$, and drops the vector onto the plane at a right angle to it. Then the length is set.
 
-# %% tags=["figure"] alt="Left: a plane with eleven arrows from grey points at various distances to a circle of radius square root of two; each point moves straight towards the origin or away from it. Right: a sphere in three dimensions. Blue points lie all over the sphere, where RMSNorm puts them; orange points lie on one great circle, where LayerNorm puts the same inputs, at a right angle to the dashed line through the origin and (1, 1, 1)"
+# %% tags=["figure", "hide"] alt="Left: a plane with eleven arrows from grey points at various distances to a circle of radius square root of two; each point moves straight towards the origin or away from it. Right: a sphere in three dimensions. Blue points lie all over the sphere, where RMSNorm puts them; orange points lie on one great circle, where LayerNorm puts the same inputs, at a right angle to the dashed line through the origin and (1, 1, 1)"
 figure = plt.figure(figsize=(9.5, 4.4))
 axes = figure.add_subplot(1, 2, 1)
 angles = np.linspace(0, 2 * np.pi, 200)
@@ -130,7 +130,7 @@ plt.show()
 
 # %%
 def rms_norm(x, weight, eps):
-    """Set each vector's root mean square to one, then scale the channels. Returns the output and what backward needs."""
+    """Set each vector's root mean square to one, then scale the channels."""
     inv_rms = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)  # (*batch, 1)
     x_hat = x * inv_rms
     return x_hat * weight, (x_hat, inv_rms, weight)
@@ -224,7 +224,7 @@ d_x_of_10x, _ = rms_norm_backward(d_out, rms_norm(10 * x, weight, 0.0)[1])
 print("d_x at a right angle to x:   ", np.abs(np.sum(d_x * x, axis=-1)).max() < 1e-13)
 print("d_x of 10x, times 10, is d_x:", np.allclose(10 * d_x_of_10x, d_x))
 
-# %% tags=["figure"] alt="A circle with a vector x outside it and its image x hat on the circle. From x hat an orange arrow shows the gradient that arrives; a dotted line takes away its part along x, and what is left is a red arrow tangent to the circle. The same red arrow starts at x, shorter by the factor one over the root mean square of x"
+# %% tags=["figure", "hide"] alt="A circle with a vector x outside it and its image x hat on the circle. From x hat an orange arrow shows the gradient that arrives; a dotted line takes away its part along x, and what is left is a red arrow tangent to the circle. The same red arrow starts at x, shorter by the factor one over the root mean square of x"
 figure, axes = plt.subplots(figsize=(5.4, 4))
 point, incoming = np.array([2.5, 0.9]), np.array([0.25, 0.75])
 hat, saved = rms_norm(point, np.ones(2), 0.0)
@@ -501,13 +501,13 @@ for name, times in seconds.items():
 # network. There are two natural places for the norm:
 #
 # ```
-#     post-norm (2017)                      pre-norm (GPT-2, LLaMA)               no norm
+#   post-norm (2017)              pre-norm (GPT-2, LLaMA)          no norm
 #
-#     x ──┬─── f ───(+)── norm ──           x ──┬── norm ── f ──(+)──             x ──┬── f ──(+)──
-#         └──────────┘                          └───────────────┘                     └───────┘
+#   x ─┬── f ──(+)── norm ──      x ─┬── norm ── f ──(+)──        x ─┬── f ──(+)──
+#      └────────┘                    └────────────────┘              └────────┘
 #
-#     x ← norm(x + f(x))                    x ← x + f(norm(x))                    x ← x + f(x)
-#                                           and one more norm at the very end
+#   x ← norm(x + f(x))            x ← x + f(norm(x))               x ← x + f(x)
+#                                 and one more at the very end
 # ```
 #
 # The 2017 transformer normalised the sum. GPT-2 moved the norm to the entrance, and LLaMA "normalize[s] the input of
@@ -547,7 +547,7 @@ for name, times in seconds.items():
 # %%
 @cache
 def averages(T, dtype, half_lives=(0.5, 2, 8, 1e9)):
-    """One causal average per head: row t sums to one over s <= t, weights halving every `half_lives` tokens. (H, T, T)"""
+    """One causal average per head, (H, T, T): weights halve every `half_lives` tokens, rows sum to one."""
     age = np.arange(T)[:, None] - np.arange(T)
     weights = np.where(age >= 0, 0.5 ** (np.maximum(age, 0) / np.array(half_lives)[:, None, None]), 0)
     return (weights / weights.sum(axis=-1, keepdims=True)).astype(dtype)
@@ -577,6 +577,7 @@ def mix_backward(d_out, saved, w):
     return d_value @ w["value"].T, grads
 
 
+# %%
 def mlp(x, w):
     hidden = np.maximum(x @ w["up"], 0)  # (B, T, C) -> (B, T, F)
     return hidden @ w["write"], (x, hidden)
@@ -611,7 +612,7 @@ def build(
     kinds=("mix", "mlp"),
     dtype=np.float32,
 ):
-    """Weights of a stack, its layers of the given kinds in turn. `damp` scales the matrices that write to the stream."""
+    """Weights of a stack of layers. `damp` scales the matrices that write to the stream."""
     matrix = lambda i, o: (rng.normal(size=(i, o)) / math.sqrt(i)).astype(dtype)
     gains = lambda: [np.ones(dim, dtype)] + [np.zeros(dim, dtype)] * (norm == "layer")
     model = {"embed": rng.normal(size=(vocab_size, dim)).astype(dtype), "layers": []}
@@ -626,8 +627,9 @@ def build(
     return model | {"last": gains(), "output": matrix(dim, vocab_size), "norm": norm}
 
 
+# %%
 def forward(model, tokens, wiring):
-    """Return what goes into the output matrix, the stream before and after each layer, and a tape for backward."""
+    """Return the input of the output matrix, the stream at every depth, and a tape for backward."""
     norm, x = NORMS[model["norm"]][0], model["embed"][tokens]  # (B, T) -> (B, T, C)
     streams, tape = [x], []
     for kind, w, gain in model["layers"]:
@@ -642,12 +644,14 @@ def forward(model, tokens, wiring):
     return h, streams, (tape, saved_last)
 
 
+# %%
 def backward(model, d_h, tape, wiring):
     """Return the gradients of the weights of every layer, of the last norm, and of the stream at every depth."""
     norm_backward, (tape, saved_last) = NORMS[model["norm"]][1], tape
-    d_x, *d_last = (
-        norm_backward(d_h, saved_last) if wiring == "pre" else (d_h, *map(np.zeros_like, model["last"]))
-    )
+    if wiring == "pre":
+        d_x, *d_last = norm_backward(d_h, saved_last)
+    else:
+        d_x, d_last = d_h, [np.zeros_like(g) for g in model["last"]]
     d_streams, d_layers = [d_x], []
     for (kind, w, gain), (saved_layer, saved_norm) in zip(model["layers"][::-1], tape[::-1], strict=True):
         d_gain = [np.zeros_like(g) for g in gain]
@@ -662,8 +666,9 @@ def backward(model, d_h, tape, wiring):
     return d_layers[::-1], d_last, d_streams[::-1]
 
 
+# %%
 def cross_entropy(logits, targets):
-    """Mean loss in nats, and its gradient: the probabilities minus one at the target, over the number of targets."""
+    """Mean loss in nats, and its gradient: probabilities minus one at the target, over their number."""
     logits = logits - logits.max(axis=-1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     hit = np.eye(logits.shape[-1], dtype=logits.dtype)[targets]
@@ -785,6 +790,7 @@ def measure(wiring, n_blocks, seed, **options):
     }
 
 
+# %%
 measured = {
     (wiring, L): [measure(wiring, L, seed) for seed in SEEDS]
     for wiring in ("pre", "post", "none")
@@ -812,7 +818,7 @@ for wiring in ("post", "pre"):
     )
 assert typical("none", 64, "weight gradient")[0][0] > 1e14
 
-# %% tags=["figure"] alt="Three panels on logarithmic axes. First block: the weight gradient against the number of blocks; without norms it climbs from 3 to ten to the sixteenth, while pre-norm and post-norm lie flat near 1. Inside 64 blocks: the gradient on the stream, layer by layer; post-norm stays near 1 over all 128 layers with a wide band over seeds, pre-norm falls from 0.8 at the first layer to 0.1 at the last, close to the dashed prediction. Last block: the weight gradient against the number of blocks; post-norm grows slightly from 0.8 to 1.2, pre-norm falls parallel to the dashed line of slope minus one half"
+# %% tags=["figure", "hide"] alt="Three panels on logarithmic axes. First block: the weight gradient against the number of blocks; without norms it climbs from 3 to ten to the sixteenth, while pre-norm and post-norm lie flat near 1. Inside 64 blocks: the gradient on the stream, layer by layer; post-norm stays near 1 over all 128 layers with a wide band over seeds, pre-norm falls from 0.8 at the first layer to 0.1 at the last, close to the dashed prediction. Last block: the weight gradient against the number of blocks; post-norm grows slightly from 0.8 to 1.2, pre-norm falls parallel to the dashed line of slope minus one half"
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.9))
 TINT = {"pre": COLORS["blue"], "post": COLORS["orange"], "none": COLORS["red"], "damped": COLORS["green"]}
 NAME = {"pre": "pre-norm", "post": "post-norm", "none": "no norm", "damped": "post-norm, damped start"}
@@ -893,7 +899,7 @@ for wiring, ratio in first_over_last.items():
 # What takes its place is what the layers wrote, and a layer that averages over the past writes much the same at one
 # position and at the next. So the positions of a text should become more and more alike. We have measured that too.
 
-# %% tags=["figure"] alt="One minus the mean cosine between positions, on a logarithmic axis, against the layer, in stacks of 32 blocks. No norm and post-norm fall together in a straight line from 1 to about 0.002; pre-norm falls slowly to 0.3; post-norm with damped writing matrices stays near 0.9"
+# %% tags=["figure", "hide"] alt="One minus the mean cosine between positions, on a logarithmic axis, against the layer, in stacks of 32 blocks. No norm and post-norm fall together in a straight line from 1 to about 0.002; pre-norm falls slowly to 0.3; post-norm with damped writing matrices stays near 0.9"
 measured["damped", 32] = [measure("post", 32, seed, damp=1 / math.sqrt(2 * 32)) for seed in SEEDS]
 figure, axes = plt.subplots(figsize=(7.2, 3.9))
 for wiring in ("damped", "pre", "post", "none"):
@@ -957,6 +963,7 @@ def train(wiring, n_blocks, rate, seed, steps=60, warm_up=0, **options):
     return np.array(losses), model
 
 
+# %%
 def final(*arguments, seeds=range(4), **options):
     """Mean loss of the last ten steps, for each seed."""
     return np.array([train(*arguments, seed, **options)[0][-10:].mean() for seed in seeds])
@@ -978,7 +985,7 @@ assert all(by_depth[way, 16].min() > word_entropy - 0.3 for way in ("post-norm",
 assert by_depth["post-norm", 8].min() > word_entropy - 0.5
 assert by_depth["post-norm, warm-up", 8].mean() < word_entropy - 1
 
-# %% tags=["figure"] alt="Two panels of the loss after 60 steps with error bars over seeds; a dotted line at 4.07 marks the entropy of single words. Left, against the number of blocks at learning rate 0.01: pre-norm stays near 0.65 from 2 to 16 blocks. Post-norm is as good at 2 and 4 blocks, and at 8 and 16 sits on the dotted line. With warm-up it reaches about 2.3 with a large error bar at 8 blocks, and is on the line at 16. Right, against the learning rate at 8 blocks: pre-norm is lowest at every rate; post-norm without warm-up learns at 0.003 only"
+# %% tags=["figure", "hide"] alt="Two panels of the loss after 60 steps with error bars over seeds; a dotted line at 4.07 marks the entropy of single words. Left, against the number of blocks at learning rate 0.01: pre-norm stays near 0.65 from 2 to 16 blocks. Post-norm is as good at 2 and 4 blocks, and at 8 and 16 sits on the dotted line. With warm-up it reaches about 2.3 with a large error bar at 8 blocks, and is on the line at 16. Right, against the learning rate at 8 blocks: pre-norm is lowest at every rate; post-norm without warm-up learns at 0.003 only"
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.9), sharey=True)
 for k, (way, style) in enumerate(zip(WAYS, ("o-", "s-", "s--"), strict=True)):
     for axes, results, places in ((left, by_depth, SIZES), (right, by_rate, RATES)):
