@@ -19,14 +19,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from .links import links_to_pages
+
 FOLD_ABOVE = 40  # lines: more than fits a screen
-_LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
 _TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_TO_PAGE = (
-    (re.compile(r"(\d\d_[a-z0-9_]+)\.ipynb"), r"\1.md"),
-    (re.compile(r"\.\./exercises/(\d\d_\d+_[a-z0-9_]+)(?:/|/task\.py)?"), r"../exercises/\1.md"),
-    (re.compile(r"\.\./docs/(.+\.md)"), r"../\1"),
-)
 
 
 class PageError(ValueError):
@@ -50,24 +46,6 @@ def cell_markdown(cell: NotebookNode, figures: Path) -> str:
     if cell.cell_type == "markdown":
         return links_to_pages(cell.source)
     return "\n\n".join([code_markdown(cell), *outputs_markdown(cell, figures)])
-
-
-def links_to_pages(text: str) -> str:
-    """Point links at pages where in the repository they point at files.
-
-    Examples
-    --------
-    >>> links_to_pages("[05](05_rmsnorm.ipynb#why) and [05.1](../exercises/05_1_rms_norm/task.py)")
-    '[05](05_rmsnorm.md#why) and [05.1](../exercises/05_1_rms_norm.md)'
-    """
-
-    def page(link: re.Match[str]) -> str:
-        for file, target in _TO_PAGE:
-            if found := file.fullmatch(link["target"]):
-                return found.expand(target) + (link["anchor"] or "")
-        return link[0]
-
-    return _LINK.sub(page, text)
 
 
 def code_markdown(cell: NotebookNode) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .cells import fenced, indented, links_to_pages
+from .cells import fenced, indented
 from .contents import Chapter
 from .exercises import Exercise
+from .links import links_to_pages
 
 
 def exercise_page(exercise: Exercise, chapter: Chapter) -> str:
@@ -56,7 +57,7 @@ def exercise_list_page(exercises: Sequence[Exercise], chapters: Mapping[str, Cha
         chapter = chapters[slug]
         title = f"{chapter.number} {chapter.title}"
         lines.append(f"## [{title}](../chapters/{slug}.md)" if chapter.written else f"## {title}")
-        rows = ["| | exercise | | minutes |", "|---|---|---|--:|"]
+        rows = ["| | exercise | level | minutes |", "|---|---|---|--:|"]
         rows += [
             f"| {one.id} | [{one.title}]({one.slug}.md) | {_difficulty(one)} | {one.minutes} |"
             for one in exercises

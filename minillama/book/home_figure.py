@@ -59,8 +59,7 @@ def curve(losses: Sequence[float], floor: float, validity: float, seconds: float
         f'<line class="floor" x1="{LEFT}" x2="{RIGHT}" y1="{y(floor):.1f}" y2="{y(floor):.1f}"/>',
         f'<text x="{RIGHT}" y="{BOTTOM + 36}" text-anchor="end">training step</text>',
         f'<text class="said" x="{x(2.2):.1f}" y="{y(6.9):.1f}">loss, in nats per token</text>',
-        f'<text class="said red" x="{LEFT + 6}" y="{y(floor) - 8:.1f}">'
-        f"the floor, {floor:.3f}: what no model can go below</text>",
+        f'<text class="said red" x="{LEFT + 6}" y="{y(floor) - 8:.1f}">the floor, {floor:.3f}</text>',
     ]
     alt = (
         f"Training loss over {steps} steps, both axes logarithmic. It falls from {losses[0]:.1f} nats per"

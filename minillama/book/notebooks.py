@@ -14,6 +14,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from .links import links_to_files
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "chapters"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -30,7 +32,7 @@ def chapter_sources(folder: Path = CHAPTERS) -> list[Path]:
 
 
 def read_source(path: Path) -> NotebookNode:
-    """Return a chapter's source as a notebook without outputs, cell ids and metadata in their final form.
+    """Return a chapter's source as a notebook without outputs: ids, metadata and links in their final form.
 
     Raises
     ------
@@ -43,6 +45,8 @@ def read_source(path: Path) -> NotebookNode:
     if not notebook.cells:
         raise ChapterError(f"{path}: no cells; they begin with `# %%` or `# %% [markdown]`")
     for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            cell.source = links_to_files(cell.source)
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()
         cell.id = f"{index:03d}-{digest[:8]}"
         if cell.get("metadata", {}).get("tags"):

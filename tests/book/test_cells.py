@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import markdown
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_output
 
 from minillama.book import cells, notebooks
 
@@ -15,21 +15,6 @@ def code(source="x = 1", outputs=(), **metadata):
 
 def printed(text, name="stdout"):
     return new_output("stream", text=text, name=name)
-
-
-@pytest.mark.parametrize(
-    ("link", "page"),
-    [
-        ("[a](05_rmsnorm.ipynb)", "[a](05_rmsnorm.md)"),
-        ("[a](05_rmsnorm.md#why)", "[a](05_rmsnorm.md#why)"),
-        ("[a](../exercises/05_1_rms_norm/task.py)", "[a](../exercises/05_1_rms_norm.md)"),
-        ("[a](../docs/floor.md#proof)", "[a](../floor.md#proof)"),
-        ("[a](https://example.org/05_x.ipynb)", "[a](https://example.org/05_x.ipynb)"),
-        ("[a](#below)", "[a](#below)"),
-    ],
-)
-def test_links_lead_to_pages(link, page, tmp_path):
-    assert cells.cell_markdown(new_markdown_cell(link), tmp_path) == page
 
 
 def test_printed_text_is_shown_as_it_was(tmp_path):
