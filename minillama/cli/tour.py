@@ -42,7 +42,12 @@ def tour(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Training steps. Default: the level's own.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1, help="CPU threads. A second one gains a quarter, and loses much on a busy machine."
+        ),
+    ] = 1,
     resume: Annotated[Path | None, typer.Option(help="Go on with a tour that was stopped.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
