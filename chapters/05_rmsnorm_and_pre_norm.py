@@ -919,7 +919,7 @@ plt.show()
 # %%
 for wiring in ("pre", "post"):
     difference = {L: np.mean([1 - run["likeness"][-1] for run in measured[wiring, L]]) for L in DEPTHS}
-    print(f"{wiring:4}", "  ".join(f"{L} blocks: {d:.1g}" for L, d in difference.items()))
+    print(f"{wiring:4} blocks", "   ".join(f"{L}: {d:.1g}" for L, d in difference.items()))
 
 # %% [markdown]
 # At the top of 32 untrained post-norm blocks, the vectors of all words of a text agree but for parts in a thousand;
