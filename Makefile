@@ -34,6 +34,14 @@ check: $(READY)  ## under a minute: lint, types, layers, quick tests
 lab: setup  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters
 
+book: setup  ## build the site and serve it at http://127.0.0.1:8000
+	$(BIN)/python -m minillama.book.pages
+	$(BIN)/mkdocs serve
+
+site: setup  ## build the site into site/, strictly
+	$(BIN)/python -m minillama.book.pages
+	$(BIN)/mkdocs build --strict
+
 chapters: setup  ## execute the chapters that changed and write their notebooks
 	$(BIN)/python -m minillama.book.pairing build
 
