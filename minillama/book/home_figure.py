@@ -1,13 +1,14 @@
-"""The picture on the site's first page: a tour's training loss coming down to the floor.
+"""The picture on the first page: a tour's training loss coming down to the floor.
 
     python -m minillama.book.home_figure runs/tour
 
-draws it from the run's log.jsonl and result.json as SVG within the page, so that it takes its colours from
-the page's light or dark scheme, and puts it between two markers in docs/index.md.
+draws it from the run's log.jsonl and result.json. For the site it is SVG within docs/index.md, between two
+markers, so that it takes its colours from the page's light or dark scheme; for the README it is a PNG.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from .cells import write_whole
 from .notebooks import ROOT
+from .plotting import COLORS, use_style
 
 BEGIN, END = "<!-- curve: begin -->\n", "<!-- curve: end -->\n"
 WIDTH, HEIGHT = 870, 300  # units of the SVG, about pixels on a wide screen
@@ -82,11 +84,36 @@ def curve(losses: Sequence[float], floor: float, validity: float, seconds: float
     )
 
 
-def main(run: Path, page: Path = ROOT / "docs" / "index.md") -> None:
-    """Draw the run's curve into the page."""
+def picture(losses: Sequence[float], floor: float) -> bytes:
+    """Return the same figure as a PNG in the style of the book's figures."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context():
+        use_style()
+        figure = Figure(figsize=(8.4, 3.2), dpi=200)
+        axes = figure.subplots()
+        axes.loglog(range(1, len(losses) + 1), losses, color=COLORS["blue"], linewidth=1.3)
+        axes.axhline(floor, color=COLORS["red"], linestyle="--")
+        axes.text(1.1, floor * 1.08, f"the floor, {floor:.3f}", color=COLORS["red"])
+        axes.set(xlim=(1, len(losses)), ylim=(LOWEST, HIGHEST), xlabel="training step")
+        axes.set_ylabel("loss, nats per token")
+        axes.set_xticks(STEPS_SHOWN, [str(tick) for tick in STEPS_SHOWN])
+        axes.set_yticks(LOSSES_SHOWN, [str(tick) for tick in LOSSES_SHOWN])
+        axes.minorticks_off()
+        out = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
+        return out.getvalue()
+
+
+def main(run: Path, docs: Path = ROOT / "docs") -> None:
+    """Draw the run's curve into the first page and beside it."""
+    page = docs / "index.md"
     log = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     losses = [entry["loss"] for entry in log if "lr" in entry]
+    write_whole(docs / "assets" / "tour.png", picture(losses, result["floor"]))
     figure = curve(losses, result["floor"], result["validity"], result["seconds"])
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     write_whole(page, f"{before}{BEGIN}{figure}{END}{rest.partition(END)[2]}".encode())
