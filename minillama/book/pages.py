@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).parse_args(arguments)
     try:
         written = write_pages()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{sum(path.suffix == '.md' for path in written)} pages in docs/chapters and docs/exercises")
