@@ -35,9 +35,7 @@ def tour(
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
     level: Annotated[
         int,
-        typer.Option(
-            min=1, max=3, help="Level of the story world: 2 takes minutes, 3 the best part of an hour."
-        ),
+        typer.Option(min=1, max=3, help="Level of the story world: 2 takes some ten minutes, 3 an hour."),
     ] = 1,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Training steps. Default: the level's own.")
