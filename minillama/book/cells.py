@@ -94,14 +94,15 @@ def text_html(text: str, kind: str = "") -> str:
 
 
 def figure_markdown(output: NotebookNode, alt: str, figures: Path) -> str:
-    """Write a picture under a name made of its content; return the Markdown that shows it."""
+    """Write a picture under a name made of its content; return Markdown that shows and links it."""
     picture = base64.b64decode(output.data["image/png"])
     name = hashlib.sha256(picture).hexdigest()[:16] + ".png"
     write_whole(figures / name, picture)
     size = output.metadata.get("image/png", {})
     shape = "".join(f" {side}={size[side]}" for side in ("width", "height") if side in size)
     escaped = re.sub(r"([\\`*_\[\]$])", r"\\\1", html.escape(alt))
-    return f"![{escaped}]({figures.name}/{name}){{ .figure loading=lazy{shape} }}"
+    file = f"{figures.name}/{name}"
+    return f"[![{escaped}]({file}){{ .figure loading=lazy{shape} }}]({file})"
 
 
 def fenced(code: str, language: str = "python") -> str:

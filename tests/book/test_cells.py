@@ -66,6 +66,7 @@ def test_a_figure_becomes_a_file_with_alt_text_and_size(tmp_path):
     assert file.read_bytes() == b"\0\0\0"
     html = markdown.markdown(shown, extensions=["attr_list", "minillama.book.mathematics"])
     assert f'src="figures/{file.name}"' in html
+    assert f'href="figures/{file.name}"' in html, "a narrow screen shows it whole at a touch"
     assert 'alt="Rises, [slowly] by $x_1$ &amp; &quot;so&quot; &lt;b&gt;"' in html
     assert 'width="4"' in html
     assert 'height="3"' in html
