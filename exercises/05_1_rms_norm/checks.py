@@ -85,6 +85,16 @@ def layer_norm(x, weight, eps):
 
 
 @rms_norm.mistake(
+    "Your result equals LayerNorm's: the mean was subtracted. RMSNorm leaves the mean where it is. (And in"
+    " float16 the squares need float32: 300 squared is beyond its largest number.)",
+    see=IDEA,
+)
+def layer_norm_in_its_own_dtype(x, weight, eps):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + eps) * weight
+
+
+@rms_norm.mistake(
     "eps was added to the root. It belongs inside, to the mean square: with small vectors that is another"
     " number.",
     see=PLANTED,
