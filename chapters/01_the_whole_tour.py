@@ -35,14 +35,20 @@ my_guess = {
 # This book begins in a smaller world, where the truth is known.
 
 # %%
+import textwrap
 from itertools import islice
 
 from minillama.data.stories import Stories
 
+
+def tell(text):
+    print(textwrap.fill(text, 84), "\n")
+
+
 world = Stories(seed=1, level=1)
 stories = list(islice(world, 8_000))
 for story in stories[:3]:
-    print(story.text, "\n")
+    tell(story.text)
 
 # %% [markdown]
 # A program wrote these, by throwing dice: for the name, for the animal, for what got lost. Between
@@ -53,10 +59,8 @@ for story in stories[:3]:
 import math
 
 derivation = Stories.parse(stories[0].text)
-for choice in derivation.choices:
-    print(
-        f"{choice.name:<10} {choice.option:<14} probability {choice.p:.3f}   {-math.log(choice.p):5.2f} nats"
-    )
+for name, option, p in derivation.choices:
+    print(f"{name:<10} {option:<14} probability {p:.3f}   {-math.log(p):5.2f} nats")
 print(f"{'all together':<44} {derivation.nats:5.2f} nats")
 
 # %% [markdown]
@@ -69,7 +73,7 @@ print(f"{'all together':<44} {derivation.nats:5.2f} nats")
 # The same throws can be spoken in Portuguese, which will serve us when we come to many languages:
 
 # %%
-print(derivation.render("pt"))
+tell(derivation.render("pt"))
 
 # %% [markdown]
 # ## Tokens
@@ -82,9 +86,9 @@ from minillama.tokenizer import Tokenizer
 
 tokenizer = Tokenizer.train((story.text for story in stories[:2000]), vocab_size=512)
 ids = tokenizer.encode(stories[0].text, bos=True, eos=True)
-print(tokenizer.vocab_size, "tokens in the vocabulary;", len(ids), "in the first story, which begins:")
-print([tokenizer.decode([i], skip_special=False) for i in ids[:14]])
-print(ids[:14])
+print(f"{tokenizer.vocab_size} tokens in the vocabulary; {len(ids)} in the first story, which begins:")
+print([tokenizer.decode([i], skip_special=False) for i in ids[:11]])
+print(ids[:11])
 
 # %% [markdown]
 # Two tokens are not text: one opens each story, one closes it. The closing one matters. A model that
@@ -121,11 +125,11 @@ print(ids[:14])
 # %%
 held_out = list(islice(Stories(seed=2, level=1), 300))  # stories that training never shows
 floor_per_story = sum(story.nats for story in held_out) / len(held_out)
-tokens_per_story = sum(len(tokenizer.encode(story.text, eos=True)) for story in held_out) / len(held_out)
+n_tokens = sum(len(tokenizer.encode(story.text, eos=True)) for story in held_out)
+tokens_per_story = n_tokens / len(held_out)
 floor = floor_per_story / tokens_per_story
-print(
-    f"{floor_per_story:.2f} nats a story, {tokens_per_story:.1f} tokens a story: floor {floor:.4f} nats per token"
-)
+print(f"{floor_per_story:.2f} nats a story, {tokens_per_story:.1f} tokens a story")
+print(f"floor {floor:.4f} nats per token")
 
 # %% [markdown]
 # ## The machine, and one token's way through it
@@ -218,7 +222,8 @@ cfg = LlamaConfig(
 )
 model = Llama(cfg)
 model.init_weights(torch.Generator().manual_seed(0))
-print(f"{cfg.n_params():,} parameters by the formula, {sum(p.numel() for p in model.parameters()):,} counted")
+counted = sum(parameter.numel() for parameter in model.parameters())
+print(f"{cfg.n_params():,} parameters by the formula, {counted:,} counted")
 
 # %% [markdown]
 # All of them are random numbers as yet. We send the first story through, one station at a time.
@@ -239,8 +244,9 @@ block = model.layers[0]
 with torch.no_grad():
     normed = block.attention_norm(x)
 root_mean_square = lambda v: v.square().mean(-1).sqrt()[0]
-print("root mean square of the first tokens, before:", [f"{r:.2f}" for r in root_mean_square(x)[:5]])
-print("                                       after:", [f"{r:.2f}" for r in root_mean_square(normed)[:5]])
+print("root mean square of the first tokens")
+print("before:", [f"{r:.2f}" for r in root_mean_square(x)[:5]])
+print("after: ", [f"{r:.2f}" for r in root_mean_square(normed)[:5]])
 
 # %% [markdown]
 # **Attention** lets each position look back at earlier ones and fetch what it needs (chapter 07).
@@ -253,7 +259,7 @@ from minillama.kernels import ops
 from minillama.model.rope import rope_table
 
 with torch.no_grad():
-    heads = lambda projected: projected.unflatten(-1, (-1, cfg.head_dim)).transpose(1, 2)  # (B, H, T, D)
+    heads = lambda x: x.unflatten(-1, (-1, cfg.head_dim)).transpose(1, 2)  # (B, H, T, D)
     T = x_ids.shape[1]
     cos, sin = rope_table(cfg, 0, T)  # the angles of positions 0 to T - 1
     q = ops.rope(heads(block.attention.wq(normed)), cos, sin)
@@ -261,9 +267,8 @@ with torch.no_grad():
     scores = q[0, 0] @ k[0, 0].T / cfg.head_dim**0.5  # (T, T): head 0
     causal = torch.ones(T, T, dtype=torch.bool).tril()
     weights = scores.masked_fill(~causal, float("-inf")).softmax(-1)
-print(
-    "where the fourth token looks:", [f"{w:.2f}" for w in weights[3, :6]], " sum", f"{weights[3].sum():.2f}"
-)
+print("where the fourth token looks:", [f"{w:.2f}" for w in weights[3, :6]])
+print("sum of its weights:", f"{weights[3].sum():.2f}")
 
 # %% [markdown]
 # **SwiGLU**, the feed-forward layer, then works on each position alone (chapter 08), and both add
@@ -274,12 +279,10 @@ print(
 with torch.no_grad():
     probabilities = model(x_ids).softmax(-1)  # (B, T, V)
     untrained = model.loss(x_ids[:, :-1], x_ids[:, 1:])
-print(
-    "probabilities", tuple(probabilities.shape), " each position sums to", f"{probabilities[0, 5].sum():.3f}"
-)
-print(
-    f"loss before training {untrained:.1f} nats a token; blind guessing costs ln V = {math.log(cfg.vocab_size):.1f}"
-)
+print("probabilities", tuple(probabilities.shape))
+print("they sum, at each position, to", f"{probabilities[0, 5].sum():.3f}")
+print(f"loss before training {untrained:.1f} nats a token")
+print(f"blind guessing costs ln V = {math.log(cfg.vocab_size):.1f}")
 
 # %% [markdown]
 # The untrained machine is about as good as blind guessing, a little worse even, for it guesses
@@ -300,7 +303,8 @@ from minillama.evaluation import gap_by_skill, story_loss, validity
 from minillama.inference import sample_texts
 from minillama.training import TrainConfig, Trainer
 
-rows = one_per_row([tokenizer.encode(story.text, bos=True, eos=True) for story in stories], seed=0)
+documents = [tokenizer.encode(story.text, bos=True, eos=True) for story in stories]
+rows = one_per_row(documents, seed=0)
 config = TrainConfig(steps=400, batch_size=16, lr=5e-3, warmup=50)
 trainer = Trainer(model, rows, config, tokenizer)
 print("rows", rows.tokens.shape, "; the target of each token is the one after it:", end=" ")
@@ -308,6 +312,7 @@ print(np.array_equal(rows.tokens[0, 1:5], rows.targets[0, :4]))
 
 # %%
 losses, readings, by_skill, seconds = [], [], [], 0.0
+read_texts = [story.text for story in held_out[:100]]
 read_at = {10, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400}
 for step in trainer:
     losses.append(step.loss)
@@ -316,7 +321,7 @@ for step in trainer:
         reading = story_loss(model, tokenizer, held_out[:150])
         valid = validity(sample_texts(model, tokenizer, 40, 90, seed=step.step), level=1)
         readings.append((step.step, reading.gap, valid, seconds))
-        by_skill.append(gap_by_skill(model, tokenizer, [story.text for story in held_out[:100]]))
+        by_skill.append(gap_by_skill(model, tokenizer, read_texts))
 
 # %% tags=["nbval-ignore-output"]
 print("  step   gap to the floor   valid stories   seconds so far")
@@ -325,11 +330,13 @@ for at, gap, valid, spent in readings:
 
 # %% tags=["figure"] alt="Two charts over 400 training steps. Left: the training loss falls from above 6 nats per token to the dashed line of the floor at about 0.19 within some 200 steps. Right: the gap between held-out loss and floor, on a logarithmic scale, falls from several nats to about a thousandth of a nat."
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-left.plot(range(1, len(losses) + 1), losses, color=COLORS["blue"], linewidth=1, label="loss of each batch")
+steps = range(1, len(losses) + 1)
+left.plot(steps, losses, color=COLORS["blue"], linewidth=1, label="loss of each batch")
 left.axhline(floor, color=COLORS["red"], linestyle="--", label=f"floor, {floor:.3f}")
 left.set(xlabel="step", ylabel="nats per token", ylim=(0, 2))
 left.legend()
-right.semilogy([r[0] for r in readings], [r[1] for r in readings], "o-", color=COLORS["blue"])
+at, gaps, *_ = zip(*readings)
+right.semilogy(at, gaps, "o-", color=COLORS["blue"])
 _ = right.set(xlabel="step", ylabel="gap to the floor, nats per token")
 plt.show()
 
@@ -349,7 +356,7 @@ print("the loss ends within two hundredths of a nat of the floor:", final.gap < 
 # %% tags=["nbval-ignore-output"]
 texts = sample_texts(model, tokenizer, count=400, max_new_tokens=90, seed=7)
 for text in texts[:3]:
-    print(text, "\n")
+    tell(text)
 
 # %% [markdown]
 # These are not copies. The model draws each next token from its own probabilities, so its throws are
@@ -380,7 +387,8 @@ for text in broken[:2]:
     try:
         Stories.parse(text)
     except StoryError as error:
-        print(text, "\n   ->", error, "\n")
+        tell(text)
+        tell(f"-> {error}")
 print(len(broken), "of", len(texts), "do not parse")
 
 # %% [markdown]
@@ -435,7 +443,7 @@ print("at step 60, copying lags behind grammar:", ratio > 10)
 import warnings
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it would like progress bars for notebooks, which we do not need
+    warnings.simplefilter("ignore")  # it asks for progress bars that we do not need
     import transformers
 
 theirs = transformers.LlamaForCausalLM(
@@ -472,7 +480,8 @@ def their_name(name):
     return "model.norm.weight" if name == "norm.weight" else name
 
 
-theirs.load_state_dict({their_name(name): tensor for name, tensor in model.state_dict().items()})
+renamed = {their_name(name): tensor for name, tensor in model.state_dict().items()}
+theirs.load_state_dict(renamed)
 # %%
 with torch.no_grad():
     ours, its = model(x_ids), theirs(x_ids).logits
@@ -516,8 +525,8 @@ assert cheating.loss < 0.8 * cheating.floor
 def train_once(seed, steps=250):
     fresh = Llama(cfg)
     fresh.init_weights(torch.Generator().manual_seed(seed))
-    shuffled = one_per_row([tokenizer.encode(s.text, bos=True, eos=True) for s in stories], seed=seed)
-    for _ in Trainer(fresh, shuffled, TrainConfig(steps=steps, batch_size=16, lr=5e-3, warmup=50)):
+    config = TrainConfig(steps=steps, batch_size=16, lr=5e-3, warmup=50)
+    for _ in Trainer(fresh, one_per_row(documents, seed=seed), config):
         pass
     told = sample_texts(fresh, tokenizer, 200, 90, seed=seed)
     return story_loss(fresh, tokenizer, held_out).gap, validity(told, level=1)
@@ -532,9 +541,8 @@ for seed, (gap, valid) in runs.items():
 # %%
 learnt = [gap < 0.03 and valid > 0.8 for gap, valid in runs.values()]
 assert all(learnt), runs
-print(
-    "runs that end within 0.03 nats of the floor, four stories in five valid:", sum(learnt), "of", len(learnt)
-)
+print("within 0.03 nats of the floor, and four stories in five valid:", end=" ")
+print(sum(learnt), "of", len(learnt), "runs")
 
 # %% [markdown]
 # ## In the real LLaMA
@@ -580,7 +588,9 @@ for what, small, large in table:
 truth = {
     "how many times the size of our model is LLaMA 7B": llama_7b.n_params() / cfg.n_params(),
     "share of the trained model's stories without a single mistake": share,
-    "seconds of training until half of its stories are right": next(r[3] for r in readings if r[2] >= 0.5),
+    "seconds of training until half of its stories are right": next(
+        spent for _, _, valid, spent in readings if valid >= 0.5
+    ),
 }
 
 # %% tags=["nbval-ignore-output"]
