@@ -82,7 +82,8 @@ def test_an_endless_loop_is_reported(exercise: Exercise, text: str) -> None:
     [
         "import time\n"
         + HEAD
-        + "    while True:\n        try:\n            time.sleep(9)\n        except BaseException:\n            pass\n",
+        + "    while True:\n        try:\n            time.sleep(9)\n"
+        + "        except BaseException:\n            pass\n",
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
         + HEAD
         + "    while True:\n        pass\n",
