@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml
 setup: $(READY)  ## make .venv with everything the book and the tests need, and fetch the data they use
 	$(BIN)/minillama data fetch all
 
-tour: $(READY)  ## train a small LLaMA on the stories, about two minutes on two cores
+tour: $(READY)  ## train a small LLaMA on the stories, in a minute or two
 	$(BIN)/minillama tour
 
 test: setup  ## everything: lint, types, layers, tests, chapters, exercises, site, browser

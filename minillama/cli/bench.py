@@ -60,15 +60,14 @@ def train(as_json: AsJson = False) -> None:
 
 def _startup() -> list[Figure]:
     commands = {
+        "python, bare": [sys.executable, "-c", "pass"],
+        "python, import minillama": [sys.executable, "-c", "import minillama"],
         "minillama --help": [sys.executable, "-m", "minillama", "--help"],
-        "import minillama, less Python's own start": [sys.executable, "-c", "import minillama"],
     }
-    bare = statistics.median(_seconds(lambda: _run([sys.executable, "-c", "pass"])))
-    figures = []
-    for name, command in commands.items():
-        times = _seconds(lambda command=command: _run(command))  # type: ignore[misc]
-        figures.append((name, "s", [t - bare * ("less" in name) for t in times]))
-    return figures
+    return [
+        (name, "s", _seconds(lambda command=command: _run(command)))  # type: ignore[misc]
+        for name, command in commands.items()
+    ]
 
 
 def _stories() -> list[Figure]:

@@ -43,7 +43,7 @@ def tour(
     threads: Annotated[
         int,
         typer.Option(
-            min=1, help="CPU threads. A second one gains a quarter, and loses much on a busy machine."
+            min=1, help="CPU threads. A second one helps on an idle machine, and harms on a busy one."
         ),
     ] = 1,
     resume: Annotated[Path | None, typer.Option(help="Go on with a tour that was stopped.")] = None,
@@ -51,7 +51,7 @@ def tour(
         bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
     ] = False,
 ) -> None:
-    """Train a LLaMA on the embedded stories in about two minutes, offline, and let it tell some."""
+    """Train a LLaMA on the embedded stories in a minute or two, offline, and let it tell some."""
     if resume is not None and (steps is not None or out is not None or level != 1):
         raise UserError(
             "--resume goes on with a run as it was planned: leave --level, --steps and --out away"
