@@ -1,0 +1,23 @@
+"""`bench`: that it measures and says so; how fast things are is no test's business."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from minillama.cli import bench, run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["startup", "stories", "tokenizer", "train"])
+def test_figures_come_with_their_spread(
+    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "RUNS", 2)
+    assert run(["bench", what, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) >= 3
+    for row in rows:
+        assert set(row) == {"what", "unit", "median", "min", "max"}
+        assert 0 < row["min"] <= row["median"] <= row["max"]
