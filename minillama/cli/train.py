@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = 20  # one part in twenty of the text is kept back to read the loss on
 READINGS = 8  # times that the held-out loss is read during a run
-READ_ROWS = 64  # held-out rows in each reading
+READ_ROWS = 64  # held-out rows in each reading but the last, which takes all
 
 
 def train(
@@ -112,7 +112,7 @@ def train(
 
 @dataclass(frozen=True)
 class SplitText:
-    """A corpus as training rows and held-out rows."""
+    """A corpus as training rows and held-out rows, and the bytes that a held-out token stands for."""
 
     rows: Rows
     held_out: Rows
@@ -129,8 +129,9 @@ def _split(documents: list[str], tokenizer: Tokenizer, seq_len: int, seed: int) 
         raise UserError(
             f"the corpus has {len(ids)} tokens: expected at least {2 * (seq_len + 1)} for --seq-len {seq_len}"
         )
-    size = sum(len(text.encode()) for text in documents)
-    return SplitText(stream([ids[:cut]], seq_len, seed), stream([ids[cut:]], seq_len, seed), size / len(ids))
+    held_out = ids[cut:]
+    bytes_per_token = len(tokenizer.decode_bytes(held_out)) / len(held_out)
+    return SplitText(stream([ids[:cut]], seq_len, seed), stream([held_out], seq_len, seed), bytes_per_token)
 
 
 def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> None:
@@ -144,18 +145,18 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
     readings: list[tuple[int, float]] = []
 
     def read() -> None:
-        display.held_out = _held_out_loss(trainer, text.held_out)
+        display.held_out = _held_out_loss(trainer, text.held_out, READ_ROWS)
         readings.append((trainer.step, display.held_out))
         display.sample = _sample(trainer)
 
     begun = time.monotonic()
-    if not run_steps(trainer, display, {round(steps * (k + 1) / READINGS) for k in range(READINGS)}, read):
+    if not run_steps(trainer, display, {round(steps * k / READINGS) for k in range(1, READINGS)}, read):
         _say(quiet, f"stopped at step {trainer.step}; the checkpoint is in {directory}")
         _say(quiet, f"go on: the same command with --resume {directory}")
         raise KeyboardInterrupt
     losses = [json.loads(line)["loss"] for line in (directory / "log.jsonl").read_text().splitlines()]
-    loss = readings[-1][1] if readings else _held_out_loss(trainer, text.held_out)
-    draw_curve(losses, readings or [(trainer.step, loss)], None, directory / "loss.png")
+    loss = _held_out_loss(trainer, text.held_out, len(text.held_out))
+    draw_curve(losses, [*readings, (trainer.step, loss)], None, directory / "loss.png")
     result = {
         "loss": loss,
         "nats_per_byte": loss / text.bytes_per_token,
@@ -175,13 +176,16 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
     )
 
 
-def _held_out_loss(trainer: Trainer, rows: Rows) -> float:
-    """Return the mean loss over the first held-out rows, in nats per token."""
+def _held_out_loss(trainer: Trainer, rows: Rows, count: int, at_once: int = 16) -> float:
+    """Return the mean loss over the first `count` held-out rows, in nats per token."""
     import torch
 
-    tokens, targets = (torch.from_numpy(a[:READ_ROWS]) for a in (rows.tokens, rows.targets))
+    nats = 0.0
+    tokens, targets = (torch.from_numpy(array[:count]) for array in (rows.tokens, rows.targets))
     with torch.no_grad():
-        return float(trainer.model.loss(tokens, targets))
+        for batch in zip(tokens.split(at_once), targets.split(at_once), strict=True):
+            nats += float(trainer.model.loss(*batch)) * len(batch[0])
+    return nats / len(tokens)
 
 
 def _sample(trainer: Trainer) -> str:
