@@ -11,7 +11,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from .console import console
+from .console import console, program
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Tour:
         seconds = time.monotonic() - begun
         if not finished:
             self._say(f"\nstopped at step {trainer.step}; the checkpoint is in {self.directory}")
-            self._say(f"go on:  minillama tour --resume {self.directory}", command=True)
+            self._say(f"go on:  {program()} tour --resume {self.directory}", command=True)
             raise KeyboardInterrupt
         return self._finish(trainer, display, seconds)
 
@@ -227,7 +227,7 @@ class Tour:
         self._say(f"\n{here}/  checkpoint, loss.png, samples.txt, log.jsonl")
         self._say("\nWhat next:")
         self._say(
-            f'  minillama generate --checkpoint {here} --prompt "{_opening(texts)}" --temperature 1',
+            f'  {program()} generate --checkpoint {here} --prompt "{_opening(texts)}" --temperature 1',
             command=True,
         )
         self._say("  make lab             the same in chapter 01, cell by cell")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import console
+from .console import console, program
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
         f"\nheld-out loss {loss:.3f} nats a token, {per_byte:.3f} nats a byte "
         f"({per_byte / math.log(2):.3f} bits), after {result['seconds']:.0f} s\n"
         f"{directory}/  checkpoint, loss.png, log.jsonl\n\n"
-        f'  minillama generate --checkpoint {directory} --prompt "The" --temperature 0.8',
+        f'  {program()} generate --checkpoint {directory} --prompt "The" --temperature 0.8',
     )
 
 
