@@ -140,7 +140,11 @@ def _read(path: str | Path, with_training: bool) -> tuple[Llama, Tokenizer | Non
                     raise CheckpointError(f"{file}: holds a finished model, not a run that can be resumed")
                 names = [name for name in stored if name.startswith("training.")]
                 tensors = {name.removeprefix("training."): reader.get_tensor(name) for name in names}
-                training = TrainingState(json.loads(metadata["training"]), tensors)
+                try:
+                    values = dict(json.loads(metadata["training"]))
+                except (ValueError, TypeError) as error:
+                    raise CheckpointError(f"{file}: the state of its run cannot be read ({error})") from None
+                training = TrainingState(values, tensors)
     except SafetensorError as error:
         raise CheckpointError(f"{file}: not a whole safetensors file ({error})") from None
     return model, _tokenizer(file, metadata), training

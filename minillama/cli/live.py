@@ -40,8 +40,8 @@ class RunDisplay:
 
     Attributes
     ----------
-    floor, valid, sample : float, float, str
-        Set them when they are known; None hides them.
+    held_out, floor, valid, sample : float, float, float, str
+        Set them when they are known; None hides them. A held-out loss is shown instead of the batches'.
     """
 
     def __init__(self, console: Console, title: str, steps: int, quiet: bool = False) -> None:

@@ -14,12 +14,13 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..checkpoints import TrainingState, load_for_training
+from ..checkpoints import CheckpointError, TrainingState, load_for_training
 from ..checkpoints.native import save_native, write_atomically
 from ..data.packing import IGNORE_INDEX, Rows
 from ..model import Llama
@@ -172,10 +173,15 @@ class Trainer:
             If `rows` are not those that the run began with.
         """
         model, tokenizer, state = load_for_training(run_dir)
-        if state.values["rows"] != _fingerprint(rows):
+        try:
+            known, config = state.values["rows"], TrainConfig(**state.values["config"])
+            step = int(state.values["step"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error!r})") from None
+        trainer = cls(model, rows, config, tokenizer, run_dir)
+        if known != trainer._fingerprint:
             raise ValueError(f"{run_dir}: the run was trained on other data; give the same corpus and seed")
-        trainer = cls(model, rows, TrainConfig(**state.values["config"]), tokenizer, run_dir)
-        trainer.step = state.values["step"]
+        trainer.step = step
         trainer._restore(state.tensors)
         trainer._shorten_log()
         return trainer
@@ -229,9 +235,17 @@ class Trainer:
         values = {
             "step": self.step,
             "config": dataclasses.asdict(self.config),
-            "rows": _fingerprint(self.rows),
+            "rows": self._fingerprint,
         }
         return save_native(self.model, self.tokenizer, self.run_dir, TrainingState(values, self._moments()))
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """A hash of the rows and of the seed that orders them."""
+        digest = hashlib.sha256(str(self.rows.seed).encode())
+        digest.update(self.rows.tokens.tobytes())
+        digest.update(self.rows.targets.tobytes())
+        return digest.hexdigest()
 
     def _moments(self) -> dict[str, Tensor]:
         """Return AdamW's state as tensors named after their parameters."""
@@ -245,7 +259,9 @@ class Trainer:
         """Put the tensors of `_moments` back."""
         parameters = dict(self.model.named_parameters())
         for full_name, value in tensors.items():
-            key, name = full_name.split(".", 1)
+            key, _, name = full_name.partition(".")
+            if name not in parameters or value.shape not in (parameters[name].shape, torch.Size([])):
+                raise CheckpointError(f"{self.run_dir}: optimiser tensor {full_name} fits no parameter")
             self.optimizer.state[parameters[name]][key] = value
 
     def _log(self, done: Step) -> None:
@@ -262,11 +278,3 @@ class Trainer:
         if log.exists():
             lines = [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
             write_atomically(log, b"".join(line for line in lines if json.loads(line)["step"] <= self.step))
-
-
-def _fingerprint(rows: Rows) -> str:
-    """Return a hash of the rows and their order."""
-    digest = hashlib.sha256(str(rows.seed).encode())
-    digest.update(rows.tokens.tobytes())
-    digest.update(rows.targets.tobytes())
-    return digest.hexdigest()

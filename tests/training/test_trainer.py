@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from minillama.checkpoints import CheckpointError, load
+from minillama.checkpoints import CheckpointError, TrainingState, load, load_for_training
+from minillama.checkpoints.native import save_native
 from minillama.config import LlamaConfig
 from minillama.data.packing import Rows, stream
 from minillama.model import Llama
@@ -97,6 +98,28 @@ def test_a_resumed_run_refuses_other_data(tmp_path: Path) -> None:
     other = Rows(rows().tokens, rows().targets, seed=4)
     with pytest.raises(ValueError, match="other data"):
         Trainer.resume(tmp_path, other)
+
+
+@pytest.mark.parametrize(
+    ("values", "tensors", "said"),
+    [
+        ({"step": 1}, {}, "state of its run cannot be read"),
+        ({"rows": "x", "config": {"surprise": 1}, "step": 1}, {}, "state of its run cannot be read"),
+        (None, {"exp_avg.nobody": torch.zeros(3)}, "exp_avg.nobody fits no parameter"),
+        (None, {"exp_avg.norm.weight": torch.zeros(3)}, "exp_avg.norm.weight fits no parameter"),
+    ],
+)
+def test_a_broken_state_is_named(
+    tmp_path: Path, values: dict[str, object] | None, tensors: dict[str, torch.Tensor], said: str
+) -> None:
+    trainer = new_trainer(tmp_path)
+    trainer.save()
+    kept = load_for_training(tmp_path)[2]
+    save_native(
+        trainer.model, None, tmp_path, TrainingState(kept.values if values is None else values, tensors)
+    )
+    with pytest.raises(CheckpointError, match=said):
+        Trainer.resume(tmp_path, rows())
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_before_the_update(tmp_path: Path) -> None:
