@@ -24,9 +24,9 @@ from ..checkpoints import CheckpointError, TrainingState, load_for_training
 from ..checkpoints.native import save_native, write_atomically
 from ..data.packing import IGNORE_INDEX, Rows
 from ..model import Llama
+from ..reference import cosine
 from ..tokenizer import Tokenizer
 from .optimizer import adamw
-from .schedule import cosine
 
 
 class TrainingError(RuntimeError):
