@@ -1,7 +1,8 @@
 """Reading the vocabulary of a GGUF file, the one-file format of llama.cpp.
 
 A GGUF file begins with a table of keys and values, "metadata", before any weights; numbers are
-little-endian. Only this table is read here::
+little-endian. Only this table is read here;
+`minillama.checkpoints.gguf` goes on to the weights::
 
     "GGUF"  version u32  tensors u64  entries u64
     entry:  key  kind u32  value
@@ -12,6 +13,8 @@ merges of byte-level BPE ("gpt2") with the name of a splitting pattern.
 
 Sources: ``docs/gguf.md`` in ggml-org/ggml; the patterns in ggml-org/llama.cpp, ``src/llama-vocab.cpp``.
 """
+
+from __future__ import annotations
 
 import math
 import struct
@@ -76,10 +79,19 @@ def read_metadata(data: bytes | mmap) -> dict[str, Any]:
     >>> read_metadata(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + entry)
     {'kind': [7, 8, 9]}
     """
-    reader = _Reader(data)
+    return read_header(data)[0]
+
+
+def read_header(data: bytes | mmap) -> tuple[dict[str, Any], int, Reader]:
+    """Read the metadata, and how many tensors are listed behind it; the reader returned stands there."""
+    reader = Reader(data)
     if data[:4] != b"GGUF":
         raise TokenizerError(f"begins with {data[:4]!r}; expected b'GGUF'")
-    version, _, entries = reader.numbers("I", 1)[0], reader.numbers("Q", 1)[0], reader.numbers("Q", 1)[0]
+    version, tensors, entries = (
+        reader.numbers("I", 1)[0],
+        reader.numbers("Q", 1)[0],
+        reader.numbers("Q", 1)[0],
+    )
     if version not in (2, 3):
         raise TokenizerError(f"is GGUF version {version}; expected 2 or 3")
     table: dict[str, Any] = {}
@@ -89,7 +101,7 @@ def read_metadata(data: bytes | mmap) -> dict[str, Any]:
         if key in table:
             raise TokenizerError(f"the key {key!r} at offset {offset} is there twice; expected it once")
         table[key] = reader.value(reader.numbers("I", 1)[0])
-    return table
+    return table, tensors, reader
 
 
 def from_metadata(metadata: Mapping[str, Any]) -> Tokenizer:
@@ -192,8 +204,8 @@ def _list(metadata: Mapping[str, Any], name: str, kind: type) -> list[Any]:
     return values
 
 
-class _Reader:
-    """Reads values one after another, and never beyond the end."""
+class Reader:
+    """Reads a header's values one after another, and never beyond the end."""
 
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
