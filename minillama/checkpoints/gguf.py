@@ -165,6 +165,8 @@ def _read_weights(cfg: LlamaConfig, tensors: Mapping[str, _Tensor], data: mmap.m
             raise CheckpointError(f"has {theirs!r} of shape {tensor.shape}; expected {shape}")
         raw = np.frombuffer(data[tensor.offset : tensor.offset + tensor.size], np.uint8)
         weights[name] = dequantize(raw, tensor.kind).reshape(shape)
+        if not np.isfinite(weights[name]).all():
+            raise CheckpointError(f"has weights in {theirs!r} that are not finite; expected numbers")
         if name.endswith(("wq.weight", "wk.weight")):
             heads = cfg.n_heads if "wq" in name else cfg.n_kv_heads
             weights[name] = permute_rows(weights[name], heads, to="half")

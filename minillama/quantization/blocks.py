@@ -64,12 +64,14 @@ def dequantize(data: UInt8[np.ndarray, " N"], kind: str) -> Float32[np.ndarray, 
     blocks = data.reshape(-1, size)  # (N,) -> (blocks, bytes)
     scale = _halves(blocks[:, :2])
     if kind == "Q8_0":
-        return (scale * blocks[:, 2:].view(np.int8)).ravel()
-    packed = blocks[:, -16:]
-    q = np.concatenate([packed & 0x0F, packed >> 4], axis=1)  # (blocks, 32)
-    if kind == "Q4_0":
-        return (scale * (q.astype(np.int8) - 8)).ravel()
-    return (scale * q + _halves(blocks[:, 2:4])).ravel()
+        q = blocks[:, 2:].view(np.int8)
+    else:
+        packed = blocks[:, -16:]
+        q = np.concatenate([packed & 0x0F, packed >> 4], axis=1).view(np.int8)  # (blocks, 32)
+    with np.errstate(invalid="ignore"):  # a scale may be infinite or no number: so is the weight then
+        if kind == "Q4_1":
+            return (scale * q + _halves(blocks[:, 2:4])).ravel()
+        return (scale * (q - 8 if kind == "Q4_0" else q)).ravel()
 
 
 def _halves(columns: UInt8[np.ndarray, "blocks 2"]) -> Float32[np.ndarray, "blocks 1"]:

@@ -132,6 +132,9 @@ def test_what_is_broken_is_named(tmp_path):
     write(path, CFG, weights | {"norm.weight": np.ones(63, np.float32)}, "F32")
     with pytest.raises(CheckpointError, match=r"'output_norm\.weight' of shape \(63,\); expected \(64,\)"):
         read_gguf(path)
+    write(path, CFG, weights | {"output.weight": np.full((40, 64), np.inf, np.float32)}, "F32")
+    with pytest.raises(CheckpointError, match=r"weights in 'output\.weight' that are not finite"):
+        read_gguf(path)
     write(path, CFG, weights, "Q8_0")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match=r"ends at offset \d+; expected 'output\.weight' to end at"):
