@@ -118,7 +118,7 @@ def checked_weights(cfg: LlamaConfig, given: Mapping[str, Any], dtype: type | np
     ----------
     cfg : LlamaConfig
     given : mapping of name to array
-        Arrays, or what NumPy can make one of: a torch tensor on the CPU, such as those of a ``state_dict``.
+        Arrays, or what NumPy can make one of, or torch tensors, such as those of a ``state_dict``.
         With a tied head an ``output.weight`` may be there if it equals the embedding.
     dtype : dtype
 
@@ -154,4 +154,6 @@ def checked_weights(cfg: LlamaConfig, given: Mapping[str, Any], dtype: type | np
 
 def _as_array(value: Any, dtype: type | np.dtype) -> np.ndarray:
     """Copy an array or a tensor; a parameter is first taken out of torch's graph."""
-    return np.array(value.detach() if hasattr(value, "detach") else value, dtype=dtype)
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().double().numpy()  # by way of float64: NumPy knows no bfloat16
+    return np.array(value, dtype=dtype)
