@@ -1,0 +1,163 @@
+"""What every operation of a torch model puts out, under the names of the reference: the finder's eyes.
+
+The model is watched, not changed: hooks on its modules see what goes in and comes out, and are taken off
+again. Left out: gradients, and the cache.
+
+    outputs of   tok_embeddings, the norms, wq wk wv wo, w_gate w_up w_down, the blocks, output
+    inputs of    wo (= mixed), ffn_norm (= attention_residual), w_down (= swiglu)
+    rope         q_rope, k_rope: reported by the operation table, as no module has them
+
+There is no `weights`: fused attention never holds them all. What comes before and after is compared.
+Models of transformers are traced in `minillama.evaluation.hugging_face`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from ..kernels import ops
+from ..model import Llama
+
+INSIDE = (
+    "attention_norm", "attention.wq", "attention.wk", "attention.wv", "attention.q_norm", "attention.k_norm",
+    "attention.q_rope", "attention.k_rope", "attention.weights", "attention.mixed", "attention.wo",
+    "attention_residual", "ffn_norm", "feed_forward.w_gate", "feed_forward.w_up", "feed_forward.swiglu",
+    "feed_forward.w_down",
+)  # fmt: skip
+READ_BY = {
+    "attention.wo": "attention.mixed",
+    "ffn_norm": "attention_residual",
+    "feed_forward.w_down": "feed_forward.swiglu",
+}
+
+Output = Float[np.ndarray, "..."]  # of an operation: any shape
+Record = Callable[[str, Tensor], None]
+
+
+def operation_names(n_layers: int) -> list[str]:
+    """Return the names of all operations of a LLaMA, in the order of the reference.
+
+    Examples
+    --------
+    >>> names = operation_names(2)
+    >>> len(names), names[1], names[-3:]
+    (39, 'layers.0.attention_norm', ['layers.1', 'norm', 'output'])
+    """
+    names = ["tok_embeddings"]
+    for layer in range(n_layers):
+        names += [*(f"layers.{layer}.{part}" for part in INSIDE), f"layers.{layer}"]
+    return [*names, "norm", "output"]
+
+
+def trace_torch(model: Llama, tokens: Integer[np.ndarray, "B T"]) -> dict[str, Output]:
+    """Return what every operation of a `minillama.Llama` puts out, by name, in order.
+
+    Parameters
+    ----------
+    model : Llama
+        On any device, of any float dtype; ``model.double()`` compares best.
+    tokens : array (B, T), integer
+        Token ids below `vocab_size`.
+
+    Returns
+    -------
+    dict of name to array
+        In the model's dtype; bfloat16, which NumPy does not know, as float32.
+
+    Raises
+    ------
+    ValueError
+        If there are more tokens than `max_seq_len`.
+
+    Examples
+    --------
+    The reference and the torch model agree to the last digits of float64:
+
+    >>> from minillama.config import LlamaConfig
+    >>> from minillama.evaluation.divergence import first_divergence, trace_reference
+    >>> from minillama.reference import ReferenceLlama
+    >>> model, tokens = Llama(LlamaConfig(n_layers=2)).double(), np.array([[3, 1, 4, 1, 5]])
+    >>> reference = ReferenceLlama(model.cfg, model.state_dict())
+    >>> first_divergence(trace_reference(reference, tokens), trace_torch(model, tokens)) is None
+    True
+    """
+    seen: dict[str, Tensor] = {}
+    with watched(model, seen.__setitem__) as rotated:
+
+        def hear(operation: str, output: Any) -> None:
+            if operation == "rope":
+                rotated(output)
+
+        with ops.observed(hear):
+            run(model, tokens)
+    return in_order(seen, model.cfg.n_layers)
+
+
+@contextmanager
+def watched(
+    model: nn.Module, record: Record, name_of: Callable[[str], str] = str
+) -> Iterator[Callable[[Tensor], None]]:
+    """Record what the modules of `model` read and put out, by ``name_of(module's name)``, until the end.
+
+    Yields a function that takes each rotated tensor: the first inside an attention is the query, the second
+    the key.
+    """
+    rotations: list[str] = []  # still to come in the attention that runs
+
+    def begin(name: str, module: nn.Module, args: Any) -> None:
+        rotations[:] = [f"{name}.q_rope", f"{name}.k_rope"]
+
+    def reads(name: str, module: nn.Module, args: Any) -> None:
+        record(name, args[0])
+
+    def puts_out(name: str, module: nn.Module, args: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            record(name, output)
+        elif name.endswith(".attention") and output[1] is not None:
+            record(f"{name}.weights", output[1])
+
+    def rotated(output: Tensor) -> None:
+        if rotations:
+            record(rotations.pop(0), output)
+
+    with ExitStack() as hooks:
+        for module_name, module in model.named_modules():
+            name = name_of(module_name)
+            _, _, part = name.removeprefix("layers.").partition(".")  # "layers.3.ffn_norm" -> "ffn_norm"
+            if isinstance(module, nn.Identity):
+                continue  # stands where a configuration has no operation
+            handles = [module.register_forward_hook(partial(puts_out, name))]
+            if part in READ_BY:
+                read = name.removesuffix(part) + READ_BY[part]
+                handles.append(module.register_forward_pre_hook(partial(reads, read)))
+            if part == "attention":
+                handles.append(module.register_forward_pre_hook(partial(begin, name)))
+            for handle in handles:
+                hooks.callback(handle.remove)
+        yield rotated
+
+
+def run(model: nn.Module, tokens: Integer[np.ndarray, "B T"]) -> None:
+    """Run the model on tokens, where its weights are, without gradients."""
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        model(torch.tensor(tokens, dtype=torch.int64, device=device))
+
+
+def in_order(seen: dict[str, Tensor], n_layers: int, dtype: torch.dtype | None = None) -> dict[str, Output]:
+    """Return copies of what was seen as arrays, in the reference's order; what is no operation is dropped."""
+    trace = {}
+    for name in operation_names(n_layers):
+        if name in seen:
+            value = seen[name].detach()
+            kept = dtype or (torch.float32 if value.dtype == torch.bfloat16 else value.dtype)
+            trace[name] = value.to("cpu", kept).numpy().copy()
+    return trace
