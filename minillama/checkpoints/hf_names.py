@@ -25,6 +25,11 @@ WITHIN = {
     "feed_forward.w_up": "mlp.up_proj",
     "feed_forward.w_down": "mlp.down_proj",
 }
+PARTS = {
+    its: our
+    for ours, theirs in (OUTSIDE | WITHIN).items()
+    for our, its in zip(ours.split("."), theirs.removeprefix("model.").split("."), strict=True)
+}  # q_proj: wq, self_attn: attention, ...
 
 
 def to_hf(name: str) -> str:
@@ -45,3 +50,14 @@ def to_hf(name: str) -> str:
         return f"{OUTSIDE[stem]}.{kind}"
     _, layer, inner = stem.split(".", 2)
     return f"model.layers.{layer}.{WITHIN[inner]}.{kind}"
+
+
+def from_hf(name: str) -> str:
+    """Translate the name of a weight, a bias or a module of Hugging Face's.
+
+    Examples
+    --------
+    >>> from_hf("model.layers.3.self_attn.q_proj.weight"), from_hf("model.layers.3.self_attn")
+    ('layers.3.attention.wq.weight', 'layers.3.attention')
+    """
+    return ".".join(PARTS.get(part, part) for part in name.removeprefix("model.").split("."))

@@ -5,16 +5,17 @@ again. Left out: gradients, and the cache.
 
     outputs of   tok_embeddings, the norms, wq wk wv wo, w_gate w_up w_down, the blocks, output
     inputs of    wo (= mixed), ffn_norm (= attention_residual), w_down (= swiglu)
-    rope         q_rope, k_rope: reported by the operation table, as no module has them
-
-There is no `weights`: fused attention never holds them all. What comes before and after is compared.
-Models of transformers are traced in `minillama.evaluation.hugging_face`.
+    rope         q_rope, k_rope: no module has them; the operation table reports them, and of transformers
+                 the function that turns them
+    weights      of transformers with eager attention. Ours is fused and never holds them all: what comes
+                 before and after is compared
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -23,8 +24,10 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from ..checkpoints.hf_names import from_hf
 from ..kernels import ops
 from ..model import Llama
+from .peers import float64_throughout
 
 INSIDE = (
     "attention_norm", "attention.wq", "attention.wk", "attention.wv", "attention.q_norm", "attention.k_norm",
@@ -101,6 +104,40 @@ def trace_torch(model: Llama, tokens: Integer[np.ndarray, "B T"]) -> dict[str, O
     return in_order(seen, model.cfg.n_layers)
 
 
+def trace_transformers(model: nn.Module, tokens: Integer[np.ndarray, "B T"]) -> dict[str, Output]:
+    """Return what every operation of transformers' LLaMA puts out, by our names, in order.
+
+    Parameters
+    ----------
+    model : LlamaForCausalLM
+        In evaluation mode. One of float64 runs under `float64_throughout`. After
+        ``model.set_attn_implementation("eager")`` the weights of its attention are there too.
+    tokens : array (B, T), integer
+        Token ids below the vocabulary's size.
+
+    Returns
+    -------
+    dict of name to array
+        In the model's dtype; bfloat16, which NumPy does not know, as float32.
+
+    Examples
+    --------
+    >>> from minillama.config import LlamaConfig
+    >>> from minillama.evaluation.divergence import first_divergence
+    >>> from minillama.evaluation.peers import transformers_twin
+    >>> model, tokens = Llama(LlamaConfig(n_layers=2)).double(), np.array([[3, 1, 4, 1, 5]])
+    >>> twin = transformers_twin(model.cfg, model.state_dict())
+    >>> first_divergence(trace_torch(model, tokens), trace_transformers(twin, tokens)) is None
+    True
+    """
+    seen: dict[str, Tensor] = {}
+    config: Any = model.config
+    precision = float64_throughout if next(model.parameters()).dtype == torch.float64 else nullcontext
+    with watched(model, seen.__setitem__, from_hf) as rotated, precision(), _rope_heard(model, rotated):
+        run(model, tokens)
+    return in_order(seen, config.num_hidden_layers)
+
+
 @contextmanager
 def watched(
     model: nn.Module, record: Record, name_of: Callable[[str], str] = str
@@ -152,12 +189,31 @@ def run(model: nn.Module, tokens: Integer[np.ndarray, "B T"]) -> None:
         model(torch.tensor(tokens, dtype=torch.int64, device=device))
 
 
-def in_order(seen: dict[str, Tensor], n_layers: int, dtype: torch.dtype | None = None) -> dict[str, Output]:
+def in_order(seen: dict[str, Tensor], n_layers: int) -> dict[str, Output]:
     """Return copies of what was seen as arrays, in the reference's order; what is no operation is dropped."""
     trace = {}
     for name in operation_names(n_layers):
         if name in seen:
             value = seen[name].detach()
-            kept = dtype or (torch.float32 if value.dtype == torch.bfloat16 else value.dtype)
-            trace[name] = value.to("cpu", kept).numpy().copy()
+            value = value.float() if value.dtype == torch.bfloat16 else value
+            trace[name] = value.cpu().numpy().copy()
     return trace
+
+
+@contextmanager
+def _rope_heard(model: nn.Module, rotated: Callable[[Tensor], None]) -> Iterator[None]:
+    """Tell `rotated` what the model's rotation puts out: a function of its module, replaced for the time."""
+    home: Any = sys.modules[type(model.get_submodule("model.layers.0.self_attn")).__module__]
+    rotate = home.apply_rotary_pos_emb
+
+    def rotate_and_tell(*args: Any, **kwargs: Any) -> Any:
+        query, key = rotate(*args, **kwargs)
+        rotated(query)
+        rotated(key)
+        return query, key
+
+    home.apply_rotary_pos_emb = rotate_and_tell
+    try:
+        yield
+    finally:
+        home.apply_rotary_pos_emb = rotate
