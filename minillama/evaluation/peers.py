@@ -74,6 +74,7 @@ def transformers_twin(cfg: LlamaConfig, weights: Mapping[str, Any]) -> nn.Module
         head_dim=cfg.head_dim, max_position_embeddings=cfg.max_seq_len, rms_norm_eps=cfg.norm_eps,
         rope_parameters={"rope_theta": cfg.rope_theta, **(cfg.rope_scaling or {"rope_type": "default"})},
         tie_word_embeddings=cfg.tie_embeddings, attention_bias=cfg.attention_bias, mlp_bias=False,
+        bos_token_id=None, eos_token_id=None,
         attn_implementation="sdpa",  # type: ignore[call-arg]
     )  # fmt: skip
     with float64_throughout():

@@ -98,8 +98,10 @@ class AdamW:
             w = weights[name]
             m = self.m.setdefault(name, np.zeros_like(w))
             v = self.v.setdefault(name, np.zeros_like(w))
-            m += (1 - beta1) * (g - m)
-            v += (1 - beta2) * (g * g - v)
+            m *= beta1
+            m += (1 - beta1) * g
+            v *= beta2
+            v += (1 - beta2) * g * g
             if w.ndim >= 2:
                 w *= 1 - lr * self.weight_decay
             w -= size * m / (np.sqrt(v) / root + self.eps)
