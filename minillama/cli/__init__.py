@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import bench, data, doctor, errors, exercise, generate, tokenizer, tour, train
+from . import bench, data, doctor, errors, exercise, generate, inspect, tokenizer, tour, train
 
 app = typer.Typer(
     name="minillama",
@@ -28,6 +28,7 @@ app.command()(generate.generate)
 app.add_typer(exercise.app, name="exercise")
 app.add_typer(data.app, name="data")
 app.add_typer(tokenizer.app, name="tokenizer")
+app.add_typer(inspect.app, name="inspect")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 

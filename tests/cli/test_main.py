@@ -13,7 +13,7 @@ import minillama
 from minillama.cli import app, run
 from minillama.cli.errors import UserError, explain
 
-VERBS = ("tour", "train", "generate", "exercise", "data", "tokenizer", "doctor")
+VERBS = ("tour", "train", "generate", "exercise", "data", "tokenizer", "inspect", "doctor")
 
 
 def python(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
