@@ -341,7 +341,16 @@ for size in (1.0, 1e-1, 1e-2, 1e-3, 1e-4):
 # A test with normally distributed input and a tolerance of 1e-5 passes the wrong one. The two part where the input is
 # small. Inside the root, $\varepsilon$ is added to the *square* of the size, so 1e-6 begins to show at a size of 1e-2
 # and halves the mean square at 1e-3; outside, it is added to the size itself. **A test of a norm needs small inputs.**
-# And $\varepsilon$ belongs to the model: it is 1e-6 in LLaMA 1's smaller sizes and 1e-5 in LLaMA 2.
+# And $\varepsilon$ belongs to the model.
+#
+# > **Departure: RMSNorm, epsilon.**
+# >
+# > - **Paper.** The formula of Zhang and Sennrich has no epsilon; the LLaMA papers do not mention theirs.
+# > - **Code.** Inside the root, added to the mean square. 1e-6 in LLaMA 1 7B to 33B, 1e-5 in LLaMA 1 65B and in
+# >   everything from LLaMA 2 on. Many copies of LLaMA 1 7B say 1e-5 in their configuration; the `params.json` that came
+# >   with the weights says 1e-6.
+# > - **Here.** `norm_eps` of the configuration, as the weights' own files have it.
+# > - **What changes.** For vectors of size 1 nothing to speak of. For small ones the table above shows it.
 #
 # **The second: the projection forgotten.** Whoever takes $r$ for a constant gets the backward `inv_rms * d_x_hat`.
 
@@ -406,10 +415,15 @@ print("the package, float16 in and out, on the vector of 300s:", ours_16[0], our
 # square in float32 and cast the result back. This is no exotic case: trained models carry a few channels that are
 # larger than the rest by orders of magnitude (Sun and others, 2024, find them in LLaMA 2 7B in channels 1415 and 2533).
 #
-# > **Departure.** The formula of the paper says nothing about *when* to cast. LLaMA (Meta's code and Hugging Face's)
-# > normalises in float32, casts to 16 bits, and then multiplies by the weight in 16 bits. Gemma multiplies in float32
-# > by $1 + w$ and casts last; OLMo 2 multiplies by $w$ before the cast, too. In float32 there is no difference. In 16
-# > bits the last bit differs:
+# > **Departure: RMSNorm, when to cast to 16 bits.**
+# >
+# > - **Paper.** Zhang and Sennrich (2019, section 3) give the formula in real numbers. Nothing about precision.
+# > - **Code.** LLaMA, in Meta's code and in Hugging Face's: the mean square, the root and the division in float32; then
+# >   the cast to the input's dtype; then the product with the weight, in 16 bits. Gemma multiplies by $1 + w$, and OLMo 2
+# >   by $w$, in float32, and cast last.
+# > - **Here.** LLaMA's order, in `minillama.reference.rms_norm`.
+# > - **What changes.** In float32 and float64 nothing. In bfloat16 the last bit of some entries, by two roundings in
+# >   place of one; the next cell counts them. It matters to whoever compares two programs bit by bit.
 
 # %%
 v = rng.normal(size=(1000, 512)).astype(np.float32)
@@ -423,8 +437,7 @@ for name, value in (("cast, then weight", llama), ("weight, then cast", gemma)):
 
 # %% [markdown]
 # Two roundings are worse than one, but not by much. What matters is to do as the model's makers did: whoever compares
-# with another program bit by bit has to know the order. `minillama.reference.rms_norm` casts first, as LLaMA does.
-# The page [Where code departs from the papers](../departures.md) collects such cases.
+# with another program bit by bit has to know the order. The page [Where code departs from the papers](../departures.md) collects such cases.
 #
 # ## What it costs
 #
@@ -512,6 +525,16 @@ for name, times in seconds.items():
 #
 # The 2017 transformer normalised the sum. GPT-2 moved the norm to the entrance, and LLaMA "normalize[s] the input of
 # each transformer sub-layer, instead of normalizing the output" for stability (section 2.2 of its paper).
+#
+# > **Departure: where the norm stands.**
+# >
+# > - **Paper.** Vaswani and others (2017): after the sum, norm(x + f(x)).
+# > - **Code.** GPT-2 and since: before the layer, x + f(norm(x)), and one more norm after the last layer. The LLaMA
+# >   paper (section 2.2) says so, but not that last norm, which its code has: 2 · layers + 1 norms in all. OLMo 2
+# >   normalises the layer's output, x + norm(f(x)); Gemma 2 normalises both.
+# > - **Here.** LLaMA's; `norm_placement` of the configuration names the others.
+# > - **What changes.** Whether a deep stack trains at all without a careful start: *Experiment 2*, below.
+#
 # What should we expect? Say that $f$, given input of mean square 1, returns output of mean square $c$, in a random
 # direction. Random directions in high dimensions are at right angles, so mean squares add:
 #
@@ -1136,6 +1159,14 @@ assert abs(gain.mean()) < 0.03
 # performance". It is as the pictures had it: of $C$ directions, the mean is one.
 #
 # ## In the real LLaMA
+#
+# > **Departure: RMSNorm's weight starts at one, or at zero.**
+# >
+# > - **Paper.** Zhang and Sennrich (2019): the result is multiplied by a gain, which starts at 1.
+# > - **Code.** LLaMA so. Gemma stores $w$ and multiplies by $1 + w$, with $w$ starting at 0.
+# > - **Here.** LLaMA's; configurations of the Gemma family carry `norm_offset_one`.
+# > - **What changes.** The function that can be learnt is the same. Loading the weights of one as those of the other
+# >   silences or doubles every channel.
 #
 # "To improve the training stability, we normalize the input of each transformer sub-layer, instead of normalizing the
 # output. We use the RMSNorm normalizing function", says the LLaMA paper in section 2.2, and no more. The

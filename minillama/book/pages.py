@@ -3,8 +3,9 @@
     python -m minillama.book.pages
 
 writes `docs/chapters/` and `docs/exercises/` (both ignored by git) from the executed notebooks, the table of
-contents and the exercises' folders, KaTeX's style and fonts into `docs/vendor/`, and the navigation between
-two markers in mkdocs.yml. Nothing is executed here: `minillama.book.pairing` has done that.
+contents and the exercises' folders, `docs/departures.md` from the boxes in the chapters, KaTeX's style and
+fonts into `docs/vendor/`, and the navigation between two markers in mkdocs.yml. Nothing is executed here:
+`minillama.book.pairing` has done that.
 
 Left out: any plugin. MkDocs and Zensical build the same Markdown.
 """
@@ -22,6 +23,7 @@ from nbformat import NotebookNode
 
 from .cells import PageError, cell_markdown, write_whole
 from .contents import Chapter, Part, read_contents
+from .departures import departures_page, read_departures
 from .exercise_pages import exercise_list_page, exercise_page
 from .exercises import Exercise, all_exercises
 from .mathematics import copy_styles
@@ -53,6 +55,7 @@ def write_pages(docs: Path = ROOT / "docs", config: Path = ROOT / "mkdocs.yml") 
     pages[Path("exercises/list.md")] = exercise_list_page(exercises, titles)
     for exercise in exercises:
         pages[Path("exercises") / f"{exercise.slug}.md"] = exercise_page(exercise, titles[exercise.chapter])
+    pages[Path("departures.md")] = departures_page(read_departures())
     files |= {path: (text.rstrip() + "\n").encode() for path, text in pages.items()}
     for path, content in files.items():
         write_whole(docs / path, content)
