@@ -84,3 +84,17 @@ def test_swiglu_and_cross_entropy_are_their_formulas() -> None:
     logits, targets = draw(4, 9), torch.tensor([3, -100, 8, 0])
     nats = [logits[i].exp().sum().log() - logits[i, targets[i]] for i in (0, 2, 3)]
     torch.testing.assert_close(ops.cross_entropy(logits, targets), sum(nats) / 3, rtol=1e-12, atol=1e-12)
+
+
+def test_an_observer_hears_its_block_and_no_more() -> None:
+    heard: list[str] = []
+    x = torch.ones(1, 2)
+    with ops.observed(lambda name, output: heard.append(f"outer {name}")):
+        with ops.observed(lambda name, output: heard.append(f"inner {name}")):
+            ops.swiglu(x, x)
+        ops.rms_norm(x, x[0], eps=1e-5)
+    ops.swiglu(x, x)
+    assert heard == ["inner swiglu", "outer rms_norm"]
+    with pytest.raises(ZeroDivisionError), ops.observed(lambda name, output: 1 / 0):
+        ops.swiglu(x, x)
+    assert ops.swiglu is eager.swiglu
