@@ -54,7 +54,7 @@ def tokenizer(as_json: AsJson = False) -> None:
 
 @app.command()
 def train(as_json: AsJson = False) -> None:
-    """Train the tour's model and transformers' LLaMA of the same shape in turns."""
+    """Train the tour's model, transformers' LLaMA and the NumPy reference of the same shape in turns."""
     _show(_train(), as_json)
 
 
@@ -107,11 +107,13 @@ def _tokenizer() -> list[Figure]:
 
 
 def _train(steps: int = 20) -> list[Figure]:
-    """Time steps of the tour's shape in turns, so that both meet the same weather."""
+    """Time steps of the tour's shape in turns, so that all meet the same weather."""
+    import numpy as np
     import torch
     import transformers
 
     from ..model import Llama
+    from ..reference import AdamW, ReferenceLlama
     from ..training import adamw
     from ..training.tour import Recipe
 
@@ -126,6 +128,8 @@ def _train(steps: int = 20) -> list[Figure]:
         )
     )  # fmt: skip
     tokens = torch.randint(0, cfg.vocab_size, (16, 64), generator=torch.Generator().manual_seed(0))
+    reference, reference_optimizer = ReferenceLlama(cfg, dtype=np.float32), AdamW(1e-3)
+    arrays = tokens.numpy(), tokens.roll(-1, 1).numpy()
     optimizers = {"ours": adamw(ours, 1e-3), "transformers": torch.optim.AdamW(theirs.parameters(), lr=1e-3)}
 
     def our_step() -> None:
@@ -138,9 +142,13 @@ def _train(steps: int = 20) -> list[Figure]:
         theirs(tokens, labels=tokens).loss.backward()
         optimizers["transformers"].step()
 
-    times: dict[str, list[float]] = {"ours": [], "transformers": []}
+    def reference_step() -> None:
+        reference_optimizer.update(reference.weights, reference.loss_and_grads(*arrays)[1])
+
+    contestants = {"ours": our_step, "transformers": their_step, "reference in NumPy": reference_step}
+    times: dict[str, list[float]] = {name: [] for name in contestants}
     for run in range(RUNS + 1):
-        for name, step in (("ours", our_step), ("transformers", their_step)):
+        for name, step in contestants.items():
             start = time.perf_counter()
             for _ in range(steps):
                 step()
