@@ -1,4 +1,4 @@
-"""Traces: three implementations agree operation by operation, and each planted bug is named where it stands."""
+"""Traces: three implementations agree operation by operation; each planted bug is named where it stands."""
 
 from __future__ import annotations
 
