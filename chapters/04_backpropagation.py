@@ -13,8 +13,8 @@
 # does it find out, for the price of about three runs, which way to turn every single knob? And how do you know that
 # the answer is right?
 #
-# In [chapter 01](01_the_whole_tour.md) a model learnt. There the sentence stood: change every parameter a little, in
-# the direction that makes the loss smaller. This chapter is about that direction. It is called the **gradient**, and
+# In [chapter 01](01_the_whole_tour.md) a model learnt: every parameter was changed a little, in the direction that
+# makes the loss smaller, again and again. This chapter is about that direction. It is called the **gradient**, and
 # the way to compute it is to run the program backwards.
 #
 # You will derive it by hand for every part of a small language model: the linear layer, the embedding, the bend in
@@ -115,7 +115,8 @@ for centre, text in ((2.1, "×"), (4.7, "tanh"), (7.3, "½ (h − t)²")):
 arrow(axes, (0.2, 0.72), (1.5, 0.36), blue, f"w = {w}", at=0.3)
 arrow(axes, (0.2, 0.05), (1.5, 0.05), blue, f"x = {x}", at=0.45)
 arrow(axes, (1.5, -0.12), (0.2, -0.12), orange, f"d_x = {d_x:.3f}", above=False, at=0.55)
-arrow(axes, (1.5, -0.42), (0.2, -0.85), orange, f"d_w = {d_w:.3f}", above=False, at=0.4)
+arrow(axes, (1.5, -0.42), (0.2, -0.85), orange, "")
+axes.text(0.65, -0.82, f"d_w = {d_w:.3f}", color=orange, va="top")
 for left, right, value, gradient in (
     (2.7, 4.1, f"a = {a:.3f}", f"d_a = {d_a:.3f}"),
     (5.3, 6.7, f"h = {h:.3f}", f"d_h = {d_h:.3f}"),
@@ -155,7 +156,7 @@ print(f"first road {first:.3f} + second road {second:.3f} = {first + second:.3f}
 print(f"by nudging {(y(w + nudge) - y(w - nudge)) / (2 * nudge):.3f}")
 
 # %% [markdown]
-# Remember this sum. Half of all gradient bugs are a forgotten one.
+# Remember this sum. Many a gradient bug is a forgotten one.
 #
 # **Downhill.** `d_w` is positive: a larger $w$ makes a larger loss. So make $w$ smaller, by a step in proportion to
 # `d_w`. The factor is called the **learning rate**. Do it again:
@@ -379,7 +380,7 @@ def tanh_backward(d_out, out):
 # 2. **Every wrong token is pushed down in proportion to the belief in it**, and the right one is pulled up by the
 #    disbelief, $1 - p_t$. A model that is sure and right learns nothing from this token. One that is sure and wrong
 #    learns most.
-# 3. **It is never larger than 1.** However absurd the score, the pull is bounded.
+# 3. **No entry is larger than 1.** However absurd the score, the pull is bounded.
 
 # %% tags=["figure", "hide"] alt="Left: blue bars, the probabilities of six words after 'she lost her'. kite has 0.45, hat 0.25, ball 0.15, the others less. The word that came, ball, is marked. Right: orange bars, the gradient: positive for all words in proportion to their probability, and minus 0.85 for ball"
 words = ["kite", "hat", "ball", "drum", "boat", "pond"]
@@ -472,9 +473,10 @@ for name, g in (("one mean over all", together), ("mean of two means", pieces)):
 # %% [markdown]
 # ## A language model from these parts
 #
-# Bengio, Ducharme, Vincent and Jauvin (2003) built the first neural language model that beat counting. It looks at
-# the last $n$ tokens, as an n-gram does. But it does not look them up in a table of all contexts. Each token becomes
-# a vector, the $n$ vectors are laid side by side, and a small network makes scores of them:
+# Bengio, Ducharme, Vincent and Jauvin (2003) built a neural language model that beat the best n-grams of its day, in
+# perplexity by 24% on one corpus and by 8% on another. It looks at the last $n$ tokens, as an n-gram does. But it
+# does not look them up in a table of all contexts. Each token becomes a vector, the $n$ vectors are laid side by
+# side, and a small network makes scores of them:
 #
 # $$ x = [E_{t_1}, \dots, E_{t_n}], \qquad h = \tanh(W_1 x + b_1), \qquad z = W_2 h + b_2, \qquad \ell = \text{cross-entropy}(z, t). $$
 
@@ -511,9 +513,9 @@ plt.show()
 # | $W_2, b_2$ | `output`, `output_bias` | second linear layer | (V, F), (V,) |
 # | $z$ | `logits` | one score per token of the vocabulary | (B, T, V) |
 #
-# The text is chapter 01's: stories of level 1, with its tokenizer. Of the 496 tokens only 99 ever occur in these
-# stories, so we renumber them, 0 to 98, and save four fifths of the output layer. Each story is a row; before its
-# beginning stand as many begin tokens as the window needs.
+# The text is chapter 01's: stories of level 1, with its tokenizer. Few of its tokens ever occur in these stories, so
+# we renumber those that do, and save four fifths of the output layer. Each story is a row; before its beginning
+# stand as many begin tokens as the window needs.
 
 # %%
 n_stories = 16_000  # 1,000 to train on; the rest for one comparison
@@ -534,7 +536,7 @@ n_test = int(np.sum(test_rows.targets != IGNORE_INDEX))
 floor = sum(story.nats for story in held_out) / n_test
 filling = np.mean(rows.targets == IGNORE_INDEX)
 n_train = np.sum(rows.targets != IGNORE_INDEX)
-print(f"{V} tokens occur; 1,000 stories have {n_train:,} of them to be predicted")
+print(f"of {tokenizer.vocab_size} tokens {V} occur; 1,000 stories have {n_train:,} to be predicted")
 print(f"rows {rows.tokens.shape}, of their targets {filling:.0%} are filling")
 print(f"held out: 300 stories, {n_test:,} tokens, floor {floor:.4f} nats per token")
 
@@ -640,7 +642,7 @@ print({name: g.shape for name, g in grads.items()})
 #
 # | | truncation | best $h$ | error there | float64 | float32 |
 # |---|---|---|---|---|---|
-# | one-sided | $h$ | $u^{1/2}$ | $u^{1/2}$ | $10^{-8}$ at $h = 10^{-8}$ | $2\cdot10^{-4}$ |
+# | one-sided | $h$ | $u^{1/2}$ | $u^{1/2}$ | $10^{-8}$ at $h = 10^{-8}$ | $2\cdot10^{-4}$ at $h = 2\cdot10^{-4}$ |
 # | central | $h^2$ | $u^{1/3}$ | $u^{2/3}$ | $2\cdot10^{-11}$ at $h = 5\cdot10^{-6}$ | $2\cdot10^{-5}$ at $h = 4\cdot10^{-3}$ |
 #
 # Let us draw it. We nudge all parameters of a small network at once, along a direction $u$ of length 1. Then
@@ -705,7 +707,7 @@ steps_64, steps_32 = np.logspace(-15, 0, 46), np.logspace(-7, 0, 29)
 curve_64, predicted_64 = curve(np.float64, steps_64, list(WAYS))
 curve_32, predicted_32 = curve(np.float32, steps_32, ["one-sided", "central"])
 
-# %% tags=["figure", "hide"] alt="Two log-log panels of the relative error against the step. Left, float64: the one-sided difference is a V with its tip near a step of 1e-8 and an error of about 1e-8; the central difference a V with its tip near 1e-5 and an error of about 1e-11; dotted lines of slopes 1, 2 and minus 1 lie on the arms. The complex step falls with slope 2 and then stays flat at about 1e-16. Right, float32: the tips are near 3e-4 and 1e-2, with errors of about 3e-4 and 1e-5; a horizontal line marks 1e-7, which nothing reaches"
+# %% tags=["figure", "hide"] alt="Two log-log panels of the relative error against the step. Left, float64: the one-sided difference is a V with its tip near a step of 5e-8 and an error of about 1e-8; the central difference a V with its tip near 1e-5 and an error of about 2e-11; dotted lines of slopes 1, 2 and minus 1 lie on the arms. The complex step falls with slope 2 and then stays flat at about 1e-16. Right, float32: the tips are near 1e-3 and 1e-2, with errors of about 1e-4 and 1e-5; a horizontal line marks 1e-7, which nothing reaches"
 figure, panels = plt.subplots(1, 2, figsize=(10.4, 4.4), sharey=True)
 style = {"one-sided": ("orange", "s-"), "central": ("blue", "o-"), "complex step": ("green", "^-")}
 for axes, steps, found, (second, third, value), roundoff, name in (
@@ -749,6 +751,8 @@ for (step, error), (low, high), (least, most) in (
     assert low < step < high
     assert least < error < most
 assert best["complex step"][1] < 1e-15
+better = best["one-sided"][1] / best["central"][1]
+print("central better than one-sided, float64, by a factor of 100 to 1000:", 100 < better < 1000)
 print("central, float64: best step between 1e-6 and 1e-4, error between 1e-12 and 1e-9")
 print("central, float32: best step between 1e-3 and 1e-1, error never below 1e-7")
 
@@ -758,13 +762,14 @@ print("central, float32: best step between 1e-3 and 1e-1, error never below 1e-7
 #
 # - **The best step is not small.** For the central difference in float64 it is near $10^{-5}$. At $10^{-12}$ the
 #   answer has four digits left, and looks no less confident.
-# - **Central differences cost twice as much as one-sided ones and are a thousand times better.**
+# - **Central differences cost twice as much as one-sided ones, and are some hundred times better.**
 # - **Check in float64.** In float32 the tip of the V lies above the red line, whatever the step. A check that must
 #   accept errors of $10^{-4}$ cannot tell a small bug from noise.
 # - **The complex step has no left arm.** Nudge by $ih$ along the imaginary axis:
 #   $\ell(\theta + ih) = \ell + ih\,\ell' - \dots$, and the derivative is the imaginary part over $h$. No difference
-#   is taken, so nothing cancels (Squire and Trapp, 1998). It works only if the program does: no absolute values, no
-#   comparisons. Ours ran unchanged.
+#   is taken, so nothing cancels (Squire and Trapp, 1998; errors below $u$ are drawn at $u$). It works only if the
+#   program does: no absolute values, no decision that hangs on the nudge. Ours ran unchanged, since the largest
+#   score, which is subtracted, cancels.
 #
 # One more trap before we rely on it. At a kink there is no derivative, and near one the nudge steps over it. ReLU,
 # the bend $\max(x, 0)$ of many networks, has a kink at 0:
@@ -975,7 +980,7 @@ assert 0.02 < assigned_cost < 0.08
 fallen = sum(broken[bug, 0][1][-50:].mean() < 0.5 for bug in QUIET)
 print("quiet bugs with which the loss falls below 0.5:", fallen, "of 3")
 
-# %% tags=["figure", "hide"] alt="Loss against the training step on logarithmic axes for four runs. The right gradient, the mean over all targets and the forgotten slope of tanh lie on one another from 4.6 down to 0.36. The assigned embedding falls later, after some 150 steps, and ends at 0.4"
+# %% tags=["figure", "hide"] alt="Loss against the training step on logarithmic axes for four runs. The right gradient, the mean over all targets and the forgotten slope of tanh lie on one another from 4.6 down to 0.36. The assigned embedding falls some 70 steps later and ends at 0.4"
 figure, axes = plt.subplots(figsize=(7.6, 3.9))
 smooth = lambda losses, k=25: np.convolve(losses, np.ones(k) / k, mode="valid")
 runs = {"right gradient": trained[8, 0][1]} | {bug: broken[bug, 0][1] for bug in QUIET}
@@ -1044,7 +1049,8 @@ n_large = sum(a.size for a in large.values())
 print(f"{n_large:,} parameters; forward passes one by one {2 * n_large:,}, by directions {2 * len(large)}")
 for bug, pair in ({"(no bug)": {}} | BUGS).items():
     errors = directional_check(large, *some, LAYERS | pair, np.random.default_rng(4))
-    cells = ["ok" if errors[name] < 1e-5 else f"{errors[name]:.2f}" for name in ORDER]
+    assert all(error < 1e-5 or error > 1e-2 for error in errors.values())
+    cells = ["ok" if errors[name] < 1e-5 else "wrong" for name in ORDER]
     print(f"{bug:24}", *(f"{cell:>11}" for cell in cells))
 
 # %% [markdown]
@@ -1057,8 +1063,8 @@ for bug, pair in ({"(no bug)": {}} | BUGS).items():
 # A linear layer of $I$ inputs and $O$ outputs takes $IO$ multiplications and $IO$ additions for each vector: $2IO$
 # operations forwards. Backwards there are *two* products of that size, $\bar y W$ and $\bar y^\top x$. So the way
 # back costs twice the way there, and both together three times. A parameter of a matrix is used once per token,
-# hence the rule that you will meet again in [chapter 11](11_the_family_by_the_numbers.md): **2 operations per
-# parameter and token forwards, 4 backwards, 6 in all.**
+# hence the rule that you will meet again in chapter 11: **2 operations per parameter and token forwards, 4
+# backwards, 6 in all.**
 
 
 # %%
@@ -1093,8 +1099,7 @@ print(f"forwards {ms['forwards']:.1f} ms, both ways {ms['both ways']:.1f} ms: {r
 # %% [markdown]
 # Why does one walk *back*, and not forwards with all derivatives in hand? The chain rule is a product of matrices,
 # and one may multiply from either end. From the loss, the left end is a single row: each step is a row times a
-# matrix. From the parameters it is a whole matrix each time. For one loss and many parameters, backwards is cheaper
-# by about the number of parameters:
+# matrix. From the parameters it is a whole matrix each time. For one loss and many parameters, walk back:
 
 # %%
 n_x, n_h = 256, 128
@@ -1114,9 +1119,12 @@ print(f"from the input {V * n_h * n_x + V * n_x:9,}")
 #
 # - **the network**, with a context of 2, 4, 8 or 16 tokens, three seeds each (trained above, 1,500 steps);
 # - **counts**, as in [chapter 03](03_predicting_the_next_token.md), of the same contexts. Long contexts are rare, so
-#   they are smoothed by shorter ones. We use the rule of Witten and Bell (1991): with $c$ the count of a
-#   continuation, $N$ of the context and $T$ the number of *different* continuations it has had,
-#   $p = (c + T\,p_\text{shorter}) / (N + T)$. A context that keeps surprising is trusted less.
+#   they are smoothed by shorter ones, by the rule of Witten and Bell (1991): with $c$ the count of a continuation,
+#   $N$ of the context and $T$ the number of *different* continuations it has had,
+#   $p = (c + \lambda T\,p_\text{shorter}) / (N + \lambda T)$. A context that keeps surprising is trusted less. In
+#   the paper $\lambda$ is 1. We call it *caution*, try 1, 4, 16 and 32, and for each context let the counts have the
+#   one that turns out best on the held-out stories. That is cheating in their favour, and we shall see why it has to
+#   be.
 
 
 # %%
@@ -1127,7 +1135,7 @@ def with_targets(table, n):
     return np.column_stack([contexts, table.targets[counts]]).astype(np.int16)
 
 
-def count_model(train, test):
+def count_model(train, test, caution):
     """For contexts of 0, 1, ... n tokens: the probability of each test token, and N."""
     both = np.concatenate([train, test]).astype(np.int64)
     p, results, context = np.full(len(test), 1 / V), [], np.zeros(len(both), np.int64)
@@ -1141,61 +1149,55 @@ def count_model(train, test):
         wanted = asked * V + test[:, -1]
         place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
         c = np.where(pairs[place] == wanted, pair_counts[place], 0)
-        p = np.where(N > 0, (c + T * p) / np.maximum(N + T, 1), p)
+        p = np.where(N > 0, (c + caution * T * p) / np.maximum(N + caution * T, 1), p)
         results.append((p, N))
     return results
 
 
+CAUTION = (1, 4, 16, 32)
 test_table = with_targets(test_rows, 16)
-counted = count_model(with_targets(rows, 16), test_table)
-counted_16 = count_model(with_targets(one_per_row(documents), 16), test_table)
-count_loss = np.array([-np.log(p).mean() for p, _ in counted])
-count_loss_16 = np.array([-np.log(p).mean() for p, _ in counted_16])
-best_order = int(count_loss.argmin())
-print("context         ", *(f"{n:6}" for n in CONTEXTS))
-print("counts, 1,000   ", *(f"{count_loss[n]:6.3f}" for n in CONTEXTS))
-print("counts, 16,000  ", *(f"{count_loss_16[n]:6.3f}" for n in CONTEXTS))
-print(f"best of all counts from 1,000 stories: context {best_order}, {count_loss[best_order]:.3f}")
+tables = {"1,000": with_targets(rows, 16), "16,000": with_targets(one_per_row(documents), 16)}
+counted = {(size, k): count_model(tables[size], test_table, k) for size in tables for k in CAUTION}
+count_loss = {key: np.array([-np.log(p).mean() for p, _ in parts]) for key, parts in counted.items()}
+best_counts = {size: np.min([count_loss[size, k] for k in CAUTION], axis=0) for size in tables}
+print("context                        ", *(f"{n:6}" for n in CONTEXTS))
+print("counts,  1,000 stories         ", *(f"{count_loss['1,000', 1][n]:6.3f}" for n in CONTEXTS))
+for size in tables:
+    print(f"counts, {size:>6}, best caution   ", *(f"{best_counts[size][n]:6.3f}" for n in CONTEXTS))
+print("best caution for 1,000 stories and 16 tokens:", end=" ")
+print(min(CAUTION, key=lambda k: count_loss["1,000", k][16]))
 print(f"floor {floor:.3f}")
 
 # %% tags=["nbval-ignore-output"]
 mean_loss = {n: np.mean([held[n, seed] for seed in SEEDS]) for n in CONTEXTS}
-print("network, 1,000  ", *(f"{mean_loss[n]:6.3f}" for n in CONTEXTS))
+print("network, 1,000 stories         ", *(f"{mean_loss[n]:6.3f}" for n in CONTEXTS))
 spread = [np.std([held[n, seed] for seed in SEEDS], ddof=1) for n in CONTEXTS]
-print("± between seeds ", *(f"{one:6.4f}" for one in spread))
+print("± standard deviation of seeds  ", *(f"{one:6.4f}" for one in spread))
 
 # %%
-gain = count_loss[best_order] - mean_loss[16]
-assert 0.05 < gain < 0.09
-assert abs(mean_loss[4] - count_loss[4]) < 0.01
-assert mean_loss[2] - count_loss[2] > 0
-assert abs(mean_loss[16] - count_loss_16[16]) < 0.015
-ahead = {n: count_loss[n] - mean_loss[n] for n in CONTEXTS}
-print("context 2, 4: equal within 0.02:", all(abs(ahead[n]) < 0.02 for n in (2, 4)))
-print("context 8: network ahead by more than 0.01:", ahead[8] > 0.01)
-print("context 16: network ahead by more than 0.1:", ahead[16] > 0.1)
+gain = best_counts["1,000"].min() - mean_loss[16]
+assert 0.01 < gain < 0.03
+ahead = {n: best_counts["1,000"][n] - mean_loss[n] for n in CONTEXTS}
+print("context 2, 4, 8: network and counts equal within 0.01:", end=" ")
+print(all(abs(ahead[n]) < 0.01 for n in (2, 4, 8)))
+print("context 16: network ahead of the best counts by 0.01 to 0.03:", 0.01 < ahead[16] < 0.03)
+first_try = count_loss["1,000", 1][16] - mean_loss[16]
+print("            and of the counts of 1991 by more than 0.1:", first_try > 0.1)
+against = abs(mean_loss[16] - best_counts["16,000"][16])
+print("            as good as the best counts of 16 times the text, within 0.01:", against < 0.01)
 
-# %% tags=["figure", "hide"] alt="Left: held-out loss against the context, 1 to 16 tokens. Counts from 1,000 stories fall to 0.38 at 8 tokens and rise to 0.5 at 16. Counts from 16,000 stories fall to 0.32. The network trained on 1,000 stories lies with both at contexts 2 and 4, and reaches 0.31 at 16. A dashed line marks the floor, 0.194. Right: bars of the loss by how often the last 16 tokens occurred in the training text. Where they occurred a hundred times or more, counts and network are equal; where they occurred one to four times, counts with 16 tokens are near 0.85, with the best context near 0.4, the network near 0.3"
+# %% tags=["figure", "hide"] alt="Left: held-out loss against the context, 1 to 16 tokens. Counts from 1,000 stories with caution 1 fall to 0.37 at 8 tokens and rise to 0.48 at 16. With the best caution they go on falling to 0.33, and from 16,000 stories to 0.31. The network trained on 1,000 stories lies with them at contexts of 2, 4 and 8, and reaches 0.31 at 16. A dashed line marks the floor, 0.194. Right: bars of the loss by how often the last 16 tokens occurred in the training text. Where they occurred a hundred times or more, counts and network are equal; where they occurred one to four times, counts with caution 1 are near 0.8, with caution 16 a little above the network, which is near 0.3"
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.2))
 lengths = np.arange(1, 17)
-left.plot(lengths, count_loss[1:], "s-", color=COLORS["orange"], ms=4, label="counts, 1,000 stories")
-left.plot(
-    lengths,
-    count_loss_16[1:],
-    "s--",
-    color=COLORS["orange"],
-    ms=4,
-    mfc="none",
-    label="counts, 16,000 stories",
-)
+for values, marker, color, name in (
+    (count_loss["1,000", 1], "s:", "grey", "counts, 1,000 stories, caution 1"),
+    (best_counts["1,000"], "s-", "orange", "counts, 1,000, best caution"),
+    (best_counts["16,000"], "s--", "green", "counts, 16,000, best caution"),
+):
+    left.plot(lengths, values[1:], marker, color=COLORS[color], ms=3.5, lw=1.5, label=name)
+losses = list(mean_loss.values())
 left.errorbar(
-    CONTEXTS,
-    list(mean_loss.values()),
-    spread,
-    fmt="o-",
-    color=COLORS["blue"],
-    capsize=3,
-    label="network, 1,000 stories",
+    CONTEXTS, losses, spread, fmt="o-", color=COLORS["blue"], capsize=3, label="network, 1,000 stories"
 )
 left.axhline(floor, color=COLORS["red"], ls="--", lw=1.2)
 left.text(1, floor + 0.012, "floor", color=COLORS["red"])
@@ -1204,14 +1206,10 @@ left.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 left.minorticks_off()
 left.legend(loc="upper right")
 
-occurred = counted[16][1]
+occurred = counted["1,000", 1][16][1]
 nets = surprises(trained[16, 0][0], 16)
 buckets = ((0, 0), (1, 4), (5, 19), (20, 99), (100, 10**9))
-bars = {
-    "counts, context 16": -np.log(counted[16][0]),
-    f"counts, context {best_order}": -np.log(counted[best_order][0]),
-    "network, context 16": nets,
-}
+bars = {f"counts, caution {k}": -np.log(counted["1,000", k][16][0]) for k in (1, 16)} | {"network": nets}
 for k, ((name, values), color) in enumerate(zip(bars.items(), ("grey", "orange", "blue"), strict=True)):
     heights = [values[(occurred >= low) & (occurred <= high)].mean() for low, high in buckets]
     right.bar(np.arange(5) + 0.27 * (k - 1), heights, 0.25, color=COLORS[color], label=name)
@@ -1221,24 +1219,27 @@ right.set_xticks(range(5), [f"{name}\n({share:.0%})" for name, share in zip(name
 right.set(
     xlabel="how often the last 16 tokens stood in the training text\n(share of held-out tokens)",
     ylabel="loss, nats per token",
+    title="context 16, 1,000 stories",
 )
 right.legend()
 plt.show()
 
 # %% [markdown]
-# - **With 2 or 4 tokens of context, counting is as good, or a little better.** A count over a short context that
-#   occurs often *is* the right probability; there is nothing to generalise. The common telling, that networks beat
-#   n-grams, is true where the n-gram runs out of data, and only there.
-# - **With more context the counts turn around, and the network goes on falling.** From 1,000 stories counts are best
-#   at the context printed above; with 16 tokens they drown in contexts seen once. The network needs no turn.
-# - **With 16 tokens it does from 1,000 stories what counting does from 16,000.** A sixteenth of the text.
-# - The right panel shows where. If the context stood in the text a hundred times, all three agree. The gain comes
-#   from contexts that are rare, and from those that never occurred.
-# - **The standard deviation between seeds is below a thousandth of a nat**, so none of this is luck.
+# - **With 2, 4 or 8 tokens of context, counting is as good as the network.** A count over a context that occurs
+#   often *is* the right probability; there is nothing to generalise.
+# - **With 16 tokens the network is ahead**, and as good as counts from sixteen times the text. The right panel shows
+#   where that comes from. If the context stood in the text a hundred times, all agree. The gain is in contexts that
+#   are rare or new.
+# - **How far ahead depends on the opponent.** Against Witten and Bell's rule as printed, the network wins by a sixth
+#   of a nat. Against the same counts with more caution, by a fiftieth. One knob of the baseline moved the result
+#   more than the whole network did. Whoever reports a victory has to say how hard the loser was allowed to try.
+# - **Seeds hardly matter**: their standard deviation is below a thousandth of a nat, and all models read the same
+#   held-out stories.
 #
-# Against the floor there is still a tenth of a nat to go, and it is not the training that fails. Sixteen tokens are
-# not a story: who the hero was and what she lost stands further back. A wider window would cost parameters for each
-# position. [Chapter 07](07_attention.md) finds a better way to look back.
+# Against the floor there is still a tenth of a nat to go, and more text would hardly bring it: counts from 16,000
+# stories stop at the same place. Sixteen tokens are not a story. Who the hero was and what she lost stands further
+# back. A wider window costs parameters for each position; [chapter 07](07_attention.md) finds a better way to look
+# back.
 #
 # ### What the vectors have learnt
 #
@@ -1268,7 +1269,7 @@ def likeness(model, one, other):
     return cosines[~np.eye(len(a), dtype=bool)].mean() if one == other else cosines.mean()
 
 
-# %% tags=["figure", "hide"] alt="Two scatter plots of word vectors on their first two principal components. Left, context 4: all eight names, girls and boys, lie in one heap; animals, colours and things form heaps of their own. Right, context 16: the girls' names and the boys' names lie in two separate heaps"
+# %% tags=["figure", "hide"] alt="Two scatter plots of word vectors on their first two principal components. Left, context 4: all eight names, girls and boys, lie in one heap; things, colours and animals lie in regions of their own. Right, context 16: the girls' names and the boys' names lie in two separate heaps"
 def label(axes, words, points, colors):
     """Write each word beside its point, where no other word stands yet."""
     axes.margins(0.16)
@@ -1276,8 +1277,9 @@ def label(axes, words, points, colors):
     axes.figure.canvas.draw()
     taken = [(x, y, x, y) for x, y in axes.transData.transform(points)]
     for word, point, color in zip(words, axes.transData.transform(points), colors, strict=True):
-        width, height = 6.4 * len(word), 11
-        for dx, dy in ((6, -4), (-6 - width, -4), (-width / 2, 7), (-width / 2, -17), (8, 9), (8, -18)) * 2:
+        width, height = 7.4 * len(word) + 2, 12
+        sides = ((6, -4), (-6 - width, -4), (-width / 2, 7), (-width / 2, -17), (8, 9), (8, -18))
+        for dx, dy in (*sides, *((1.8 * dx, 1.8 * dy) for dx, dy in sides)):
             box = (point[0] + dx, point[1] + dy, point[0] + dx + width, point[1] + dy + height)
             if all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in taken):
                 break
@@ -1329,7 +1331,7 @@ print("girls and boys, three seeds: alike with context 4, opposite with context 
 # And the two pictures differ in one telling point. **With 4 tokens of context, Mia and Tom are alike; with 16 they
 # stand at opposite ends.** For the next four words it makes no difference whether the hero is Mia or Tom. Some words
 # later the story says *she* or *he*, and only a network that still has the name in its window has a reason to tell
-# girls from boys. The vectors hold what is needed for the task, and no more.
+# girls from boys. The vectors hold what the task rewards.
 #
 # One warning, for you will read a lot about what embeddings mean. The last line of the table is the same network,
 # but its embedding began at a size of 1 in place of 0.02. Its loss is about as good, and its vectors show next to
@@ -1365,10 +1367,10 @@ print(f"probabilities of one text of 2,048 tokens, float32: {logits_bytes / 2**2
 # | gradient descent with momentum | AdamW ([chapter 09](09_a_llama_in_numpy.md)) |
 # | embedding, linear, softmax cross-entropy | the same |
 #
-# **Who invented it?** Linnainmaa (1970), in a master's thesis, and for another purpose: he wanted to know how
-# rounding errors of single steps add up in the result, which is the left arm of our V. Rumelhart, Hinton and
-# Williams (1986) showed that it makes networks learn useful inner representations, and made it known. That history,
-# and what has been found again and again, is told by Baydin and others (2018).
+# **Who invented it?** Several people, several times; Baydin and others (2018) tell the history. Among the first was
+# Linnainmaa (1970), in a master's thesis, and for another purpose: he wanted to know how rounding errors of single
+# steps add up in the result, which is the left arm of our V. Rumelhart, Hinton and Williams (1986) showed that it
+# makes networks learn useful inner representations, and made it known.
 #
 # ## Your predictions
 
