@@ -29,6 +29,9 @@ BROUGHT = {
     "minillama.data.stories": 1,
     "minillama.tokenizer": 2,
     "minillama.reference.norm": 5,
+    "minillama.reference.rope": 6,
+    "minillama.reference.attention": 7,
+    "minillama.reference.activations": 8,
     "torch": 10,
 }
 FREE = {
