@@ -2,10 +2,10 @@
 
 Exercise 03.4 · 03_predicting_the_next_token · medium · 25 minutes
 
-A unigram, a bigram and a trigram all have an opinion about the next token. Mix them, q = w1 q1 + w2 q2 + w3 q3,
-but with which weights? Not with those that suit the training text, where the trigram knows everything. Take a
-third text, and ask for every token of it which model deserves the credit. Jelinek and Mercer did this in 1980;
-the method is an instance of expectation-maximisation, and has no step size that could be wrong.
+A unigram, a bigram and a trigram all have an opinion about the next token. Mix them, q = w1 q1 + w2 q2 +
+w3 q3, but with which weights? Not with those that suit the training text, where the trigram knows everything.
+Take a third text, and ask for every token of it which model deserves the credit. Jelinek and Mercer did this
+in 1980; the method is an instance of expectation-maximisation, and has no step size that could be wrong.
 """
 
 import numpy as np

@@ -16,8 +16,8 @@ def kneser_ney(counts: Int[np.ndarray, "V V"], discount: float) -> Float[np.ndar
 
     $q(w \mid h) = \dfrac{\max(c(h,w) - D, 0)}{c(h)} + \dfrac{D\,t(h)}{c(h)}\; q_1(w)$,
     with $t(h)$ the number of different tokens that followed $h$. The lower order is
-    $q_1(w) = \dfrac{|\{v : c(v, w) > 0\}|}{|\{(v, x) : c(v, x) > 0\}|}$: in how many contexts $w$ was met, as a
-    share of all the bigrams that were met. After an $h$ that was never followed by anything,
+    $q_1(w) = \dfrac{|\{v : c(v, w) > 0\}|}{|\{(v, x) : c(v, x) > 0\}|}$: in how many contexts $w$ was met,
+    as a share of all the bigrams that were met. After an $h$ that was never followed by anything,
     $q(w \mid h) = q_1(w)$.
 
     Parameters
