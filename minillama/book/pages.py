@@ -56,7 +56,10 @@ def write_pages(docs: Path = ROOT / "docs", config: Path = ROOT / "mkdocs.yml") 
     for exercise in exercises:
         pages[Path("exercises") / f"{exercise.slug}.md"] = exercise_page(exercise, titles[exercise.chapter])
     pages[Path("departures.md")] = departures_page(read_departures())
-    files |= {path: (text.rstrip() + "\n").encode() for path, text in pages.items()}
+    planned = [slug for slug, chapter in titles.items() if not chapter.written]
+    files |= {
+        path: (without_links_to(planned, text).rstrip() + "\n").encode() for path, text in pages.items()
+    }
     for path, content in files.items():
         write_whole(docs / path, content)
     shown = set(re.findall(r"figures/(\w+\.png)", "".join(pages.values())))
@@ -123,6 +126,19 @@ def contents_page(parts: Sequence[Part], exercises: Sequence[Exercise]) -> str:
         lines += [f"## [{part.name}: {part.title}]({part.page})", part.about]
         lines.append("\n".join(_contents_line(chapter) for chapter in part.chapters))
     return "\n\n".join(lines)
+
+
+def without_links_to(slugs: Sequence[str], text: str) -> str:
+    """Turn links to chapters that are not written yet into plain text.
+
+    Examples
+    --------
+    >>> without_links_to(["07_attention"], "[chapter 07](07_attention.md#the-mask) and [06](06_rope.md)")
+    'chapter 07 and [06](06_rope.md)'
+    """
+    if not slugs:
+        return text
+    return re.sub(rf"\[([^\]]+)\]\((?:[./\w]*/)?(?:{'|'.join(slugs)})\.md(?:#[^)]*)?\)", r"\1", text)
 
 
 def read_notebook(chapter: Chapter) -> NotebookNode:
