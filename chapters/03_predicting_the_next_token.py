@@ -15,7 +15,7 @@
 # Before there were neural networks there was counting. Take a large text, note which word followed which, and you own a
 # language model. Markov did it by hand in 1913, with twenty thousand letters of a poem. Shannon did it in 1948, and
 # founded a theory to say how good it was. Google did it in 2007 with two trillion tokens; LLaMA was trained on 1.4. And
-# a counting machine helped to make LLaMA: it decided which pages of the web were fit to be read.
+# a counting machine helped to make LLaMA: it had a say in which pages of the web were fit to be read.
 #
 # You will build it; it is a page of code. Then we do what cannot be done with text from the internet. In this book's
 # little world the truth is known, so the loss of a counting model can be taken apart exactly: so much because the world
@@ -131,8 +131,8 @@ draw_window(ids, places[-1], 5, told={places[0] - 1, places[0]})
 plt.show()
 
 # %% [markdown]
-# The toy was named near the beginning, and is wanted again at the end. The 5-gram's window does not reach that far. Hold
-# on to this picture; the rest of the chapter measures it.
+# The toy was named near the beginning, and is wanted again at the end. The 5-gram's window does not reach that far.
+# Hold on to this picture; the rest of the chapter measures it.
 #
 # ## Counting, in symbols and in code
 #
@@ -206,9 +206,9 @@ for n, seed in ((1, 7), (2, 11), (3, 9), (5, 7)):  # of several, some that do no
     print(textwrap.fill(f"n = {n}: {textwrap.shorten(told, 330)}", 84), "\n")
 
 # %% [markdown]
-# Shannon printed such a ladder in 1948. At $n = 1$ words fall from the sky; at 2 each pair of neighbours is decent; at 5
-# every phrase is perfect English, and the story is nonsense. The hero changes name, sex and species from one sentence
-# to the next. Each window of five tokens comes from *some* story. They are not the same story.
+# Shannon printed such a ladder in 1948. At $n = 1$ words fall from the sky; at 2 each pair of neighbours is decent;
+# at 5 every phrase is perfect English, and the story is nonsense. The hero changes name, sex and species from one
+# sentence to the next. Each window of five tokens comes from *some* story. They are not the same story.
 #
 # ## Surprise: cross-entropy and perplexity
 #
@@ -222,8 +222,8 @@ for n, seed in ((1, 7), (2, 11), (3, 9), (5, 7)):  # of several, some that do no
 # tokens per byte it is in nats per byte, which does not depend on the tokenizer
 # ([chapter 02](02_tokens.md)).
 #
-# **Why nothing beats the truth.** Let $p$ be the distribution that a text really comes from, and $q$ a model's. The line
-# $u - 1$ touches $\ln u$ at $u = 1$ and lies above it everywhere else. So
+# **Why nothing beats the truth.** Let $p$ be the distribution that a text really comes from, and $q$ a model's. The
+# line $u - 1$ touches $\ln u$ at $u = 1$ and lies above it everywhere else. So
 #
 # $$ \sum_w p(w) \ln\frac{q(w)}{p(w)} \;\le\; \sum_{w:\,p(w) > 0} p(w)\Big(\frac{q(w)}{p(w)} - 1\Big) \;=\; \sum_{w:\,p(w) > 0} q(w) - 1 \;\le\; 0 , $$
 #
@@ -260,8 +260,9 @@ for size in (100, 1_000, 6_400):
 
 # %% [markdown]
 # One such story is enough, and the mean over all is infinite. It gets better with more text and worse with a longer
-# context; and this is a world of a hundred different tokens, as regular as a clock. A language model must give every token *some* probability, and it has to take it from those that it
-# has seen. This is **smoothing**, and for decades it was a large part of the field.
+# context; and this is a world of a hundred different tokens, as regular as a clock. A language model must give every
+# token *some* probability, and it has to take it from those that it has seen. This is **smoothing**, and for decades
+# it was a large part of the field.
 #
 # ## One recursion, many rules
 #
@@ -269,10 +270,10 @@ for size in (100, 1_000, 6_400):
 #
 # $$ q(w \mid h) = \frac{c(h,w) + \alpha}{c(h) + \alpha V}. $$
 #
-# It is a poor one. It hands the same share to each of the $V$ tokens, whether they are likely or absurd. We know better:
-# where the trigram has seen little, *ask the bigram*; where the bigram has seen little, the unigram; and the unigram
-# asks the uniform distribution $1/V$, which knows nothing and excludes nothing. Let $h'$ be $h$ without its oldest token.
-# Then the rules form a family, **interpolation**:
+# It is a poor one. It hands the same share to each of the $V$ tokens, whether they are likely or absurd. We know
+# better: where the trigram has seen little, *ask the bigram*; where the bigram has seen little, the unigram; and the
+# unigram asks the uniform distribution $1/V$, which knows nothing and excludes nothing. Let $h'$ be $h$ without its
+# oldest token. Then the rules form a family, **interpolation**:
 #
 # $$ q_n(w \mid h) = \underbrace{\text{what } h \text{ has seen}}_{\text{a little less than } c(h,w)/c(h)} + \;\underbrace{\text{what is left}}_{\text{a share of 1}} \cdot\; q_{n-1}(w \mid h'). $$
 #
@@ -401,8 +402,8 @@ for word in (" Nothing", " looked", " ball", " little", " her", "."):
     print(f"{show(token):10} {frequency[token]:9,} {company[token]:10}")
 
 # %% [markdown]
-# *Nothing* stands 8,322 times in the training text, and always after the same token, a full stop. For Kneser–Ney it is a
-# rare bird. (In these stories most tokens are of that kind. Will the idea still pay? We will see.)
+# *Nothing* stands 8,322 times in the training text, and always after the same token, a full stop. For Kneser–Ney it
+# is a rare bird. (In these stories most tokens are of that kind. Will the idea still pay? We will see.)
 #
 # > **Departure: Kneser–Ney, one discount or three.**
 # >
@@ -410,7 +411,8 @@ for word in (" Nothing", " looked", " ball", " little", " her", "."):
 # >   seen, with one discount $D$. Chen and Goodman (1999) interpolate, and use three discounts, for counts of 1, 2, and
 # >   3 or more, because the best discount, when they measured it, differed.
 # > - **Code.** What runs under the name of Kneser–Ney is mostly Chen and Goodman's second version. KenLM's `lmplz`
-# >   estimates it and nothing else, and CCNet, through which LLaMA's web text went, calls it with `-o 5 --discount_fallback`.
+# >   estimates it and nothing else. CCNet, through which LLaMA's web text went, calls it with
+# >   `-o 5 --discount_fallback`.
 # > - **Here.** Interpolated, one discount for each order, estimated from the counts.
 # > - **What changes.** In the table under *Which rule?*, three discounts gain 0.03 to 0.04 nats per token on
 # >   Shakespeare, and lose up to 0.1 on our stories.
@@ -438,8 +440,9 @@ def three_discounts(level, p):
 # %% [markdown]
 # ## Check: does it sum to one, and does anyone else agree?
 #
-# We ask three witnesses. First, arithmetic: for forty contexts, half of them drawn at random and mostly never seen, each rule's
-# probabilities must sum to one. It takes a line, and it finds most mistakes that people make in smoothing.
+# We ask three witnesses. First, arithmetic: for forty contexts, half of them drawn at random and mostly never seen,
+# each rule's probabilities must sum to one. It takes a line, and it finds most mistakes that people make in
+# smoothing.
 
 # %%
 rng = np.random.default_rng(0)
@@ -545,10 +548,10 @@ assert abs(own - loss) < 1e-12
 # position. One sort for each order, and no window is ever cut out.
 #
 # ```
-#   position       t-1        t                   order k:   context a, token x  ->  k-gram number g = unique(a V + x)
-#   context         a         .                                 |
-#   token           x         y                   order k+1:    +-- g is the context of the position to the right
-#   k-gram          g --------^ its context at order k+1
+#   position    t           t+1
+#   token       x           y
+#   context     a     .---> g          order k:      context a, then x: k-gram number g
+#   k-gram      g ----'                order k + 1:  context g, then y, one place to the right
 # ```
 
 
@@ -709,14 +712,14 @@ print(f"floor: level 1 {first_world.floor:.3f}, level 3 {long_world.floor:.3f}, 
 # Read it by columns, and hold what you have heard against it.
 #
 # - **Add-α** is the worst, even with the best of five values. On the plays it gives away up to a nat per token.
-# - **Kneser–Ney** is best in every row, or level with the best, among the rules with at most one constant an order. Its lead
-#   over Witten–Bell is a tenth of a nat on a hundred stories of level 3, four tenths on the plays, and nothing on level
-#   1, where after 6,400 stories the counts are so good that no rule matters.
+# - **Kneser–Ney** is best in every row, or level with the best, among the rules with at most one constant an order.
+#   Its lead over Witten–Bell is a tenth of a nat on a hundred stories of level 3, four tenths on the plays, and
+#   nothing on level 1, where after 6,400 stories the counts are so good that no rule matters.
 # - **Three discounts** were found to be consistently better than one (Chen and Goodman, 1999). On Shakespeare they are,
 #   by a few hundredths. On our stories they are *worse*, by up to a tenth.
 #
-# Why? Chen and Goodman's estimates rise with the count. Set them by hand, rising, level or falling, and look at the tune
-# text:
+# Why? Chen and Goodman's estimates rise with the count. Set them by hand, rising, level or falling, and look at the
+# tune text:
 
 # %%
 print("K–N with discounts set by hand, nats per token of the tune text")
@@ -727,9 +730,9 @@ for name, world, size in (("level 3, 1,000 stories", long_world, 1_000), ("Shake
         print(f"{name:23} {taxes!s:16} {-np.log(q).mean():.3f}")
 
 # %% [markdown]
-# The plays want discounts that rise, the stories want them to fall. In a world so regular, what was met three times is
-# nearly certain to be met again, and a tax on it is wasted. No rule is best by nature; each is best for texts of a kind.
-# We stay with one discount.
+# The plays want discounts that rise, the stories want them to fall. In a world so regular, what was met three times
+# is nearly certain to be met again, and a tax on it is wasted. No rule is best by nature; each is best for texts of a
+# kind. We stay with one discount.
 #
 # ## Four units, two vocabularies
 #
@@ -768,7 +771,8 @@ for name, total in [*rows, ("floor", nats_of(held_stories))]:
 # > - **Paper.** The older literature, Chen and Goodman among it, gives perplexity per *word*. LLaMA's paper plots the
 # >   training loss per *token* of its own tokenizer (Figure 1).
 # > - **Code.** CCNet's `perplexity.py` scores each line by itself, with base-10 logarithms, and divides by its
-# >   SentencePiece pieces plus one for the end of the line. Others divide by tokens of whatever tokenizer the model has.
+# >   SentencePiece pieces plus one for the end of the line. Others divide by tokens of whatever tokenizer the model
+# >   has.
 # > - **Here.** Nats per token, the tokenizer and the floor named; nats per byte where vocabularies differ.
 # > - **What changes.** The table's three columns of perplexity: one model, one text, one loss.
 #
@@ -793,15 +797,15 @@ for size in (258, 300, 400, 512):
 
 # %% [markdown]
 # The lower two rows are the better models, and the upper two have the better perplexity. With 258 tokens, which are
-# single bytes, a 5-gram sees four letters; with 496 it sees four words. The floor per story is the same for all four, so
-# the last column compares what can be compared.
+# single bytes, a 5-gram sees four letters; with 496 it sees four words. The floor per story is the same for all four,
+# so the last column compares what can be compared.
 #
 # ## Two planted mistakes
 #
 # **The first: a score that is no probability.** It is tempting to skip the bookkeeping: take the longest context that
-# has seen the token, and each time that one has not, go to the shorter one and multiply by 0.4. Brants and others (2007)
-# did so with two trillion tokens. They called it *Stupid Backoff*, and were right to use it: a translator only compares
-# scores. But suppose that somebody takes the scores for probabilities.
+# has seen the token, and each time that one has not, go to the shorter one and multiply by 0.4. Brants and others
+# (2007) did so with two trillion tokens. They called it *Stupid Backoff*, and were right to use it: a translator only
+# compares scores. But suppose that somebody takes the scores for probabilities.
 
 
 # %%
@@ -825,8 +829,8 @@ print(f"Kneser–Ney      loss {-np.log(kneser_ney(hundred_found, 5, V)).mean():
 # context promises 1 to what it has seen, and then something to the rest. No curve looks odd and no test of the loss
 # complains. The sum over the vocabulary does, at once.
 #
-# **The second: the judge has read the text.** Measure the loss on the training text itself, and the larger $n$ looks the
-# better. Gibbs promised that the plain frequencies are unbeatable there, and they are: they beat the floor.
+# **The second: the judge has read the text.** Measure the loss on the training text itself, and the larger $n$ looks
+# the better. Gibbs promised that the plain frequencies are unbeatable there, and they are: they beat the floor.
 
 
 # %%
@@ -851,7 +855,7 @@ for size in SIZES:
     print(f"{size:7,} {row[0]:18.3f} {row[1]:9.3f} {row[2]:21.3f} {row[3]:9.3f}")
 assert all(on_training[size][-1] < 0 for size in (100, 1_000))
 
-# %% tags=["figure", "hide"] alt="Nats per token above the floor against the order n from 2 to 10, for level 3 and 100, 1,000 and 10,000 training stories. Solid lines, held out: all fall steeply to n of about 4 and then stay flat, near 1.4, 0.5 and 0.3. Dashed lines, the training text: all fall below the floor's line at zero, the smallest text first, at n of 5, the middle one at n of 9; the largest only reaches it at 12."
+# %% tags=["figure", "hide"] alt="Nats per token above the floor against the order n from 2 to 12, for level 3 and 100, 1,000 and 10,000 training stories. Solid lines, held out: all fall steeply to n of about 4 and then stay flat, near 1.4, 0.5 and 0.3. Dashed lines, the training text: the smallest text falls below the floor's line at n of 5, the middle one at n of 9; the largest reaches it at 12."
 figure, axes = plt.subplots(figsize=(7.6, 4))
 orders = np.arange(1, LONGEST + 1)
 for color, size in zip(("orange", "green", "blue"), SIZES, strict=True):
@@ -865,10 +869,11 @@ axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2), columnspacin
 plt.show()
 
 # %% [markdown]
-# This is what **overfitting** looks like, in its purest form. The dashed lines go down to the red one and through it, the
-# shortest text first, to where no honest loss can be. A long context has often been met just once, so its only follower
-# gets the probability 1: the model recites. On new stories the same contexts are no help, and the solid lines go flat.
-# (They do not rise, because Kneser–Ney knows when to ask the lower order. Plain frequencies would be at infinity.)
+# This is what **overfitting** looks like, in its purest form. The dashed lines go down to the red one and through it,
+# the shortest text first, to where no honest loss can be. A long context has often been met just once, so its only
+# follower gets the probability 1: the model recites. On new stories the same contexts are no help, and the solid
+# lines go flat. (They do not rise, because Kneser–Ney knows when to ask the lower order. Plain frequencies would be
+# at infinity.)
 #
 # ## Experiment 1: will more text do it?
 #
@@ -917,10 +922,10 @@ panels[1].legend()
 plt.show()
 
 # %% [markdown]
-# At level 1 everything stands still. From 1,000 to 6,400 stories the 5-gram gains a few thousandths of a nat and stays at
-# 0.22 above the floor, more than the floor itself. At level 3 the bigram has stopped and the trigram nearly, while the
-# 5-gram still gains. It looks as if each order had a floor of its own. But that is what any curve seems to say where
-# somebody stopped extending it. We can do better.
+# At level 1 everything stands still. From 1,000 to 6,400 stories the 5-gram gains a few thousandths of a nat and
+# stays at 0.22 above the floor, more than the floor itself. At level 3 the bigram has stopped and the trigram nearly,
+# while the 5-gram still gains. It looks as if each order had a floor of its own. But that is what any curve seems to
+# say where somebody stopped extending it. We can do better.
 #
 # ## Experiment 2: all the text there is
 #
@@ -928,9 +933,9 @@ plt.show()
 # single one with its probability. To count on that list, each story weighted by its probability, is to count on a text
 # of infinite length. What is lost then is lost for good.
 #
-# `minillama.data.stories` runs its story programs with different *narrators*: one throws dice, one reads a text back. We
-# add one that tells everything. It is an odometer: take the first option wherever there is a choice, and after each
-# story turn the last wheel that still can.
+# `minillama.data.stories` runs its story programs with different *narrators*: one throws dice, one reads a text back.
+# We add one that tells everything. It is an odometer: take the first option wherever there is a choice, and after
+# each story turn the last wheel that still can.
 
 
 # %%
@@ -1031,9 +1036,9 @@ print(f"{len(parent):,} beginnings; the tree's entropy, {again:.4f} nats a story
 assert abs(again - entropy) < 1e-9
 
 # %% [markdown]
-# Then the groups: at order 1 there is one, and each further order splits them by the token one step further back. Most
-# beginnings are settled early: once the whole group agrees about what follows, no longer memory will change it, and they
-# need not be looked at again. That makes it fast.
+# Then the groups: at order 1 there is one, and each further order splits them by the token one step further back.
+# Most beginnings are settled early: once the whole group agrees about what follows, no longer memory will change it,
+# and they need not be looked at again. That makes it fast.
 
 
 # %%
@@ -1065,10 +1070,10 @@ print(f"the first order with nothing left to gain: {needed}")
 assert np.all(np.diff(price) < 1e-9)
 
 # %% [markdown]
-# There it is, to as many digits as you like. A 5-gram with an *endless* training text loses 13.4 nats a story, in a world
-# whose stories cost 11.8. More than half of its loss is neither the world's dice nor a lack of text. It is amnesia. (The
-# flat ends of experiment 1 were right: 0.221 there, 0.219 here.) And the memory that it takes to lose nothing is not ten
-# tokens, and not twenty. It is 49.
+# There it is, to as many digits as you like. A 5-gram with an *endless* training text loses 13.4 nats a story, in a
+# world whose stories cost 11.8. More than half of its loss is neither the world's dice nor a lack of text. It is
+# amnesia. (The flat ends of experiment 1 were right: 0.221 there, 0.219 here.) And the memory that it takes to lose
+# nothing is not ten tokens, and not twenty. It is 49.
 #
 # What is being forgotten? The tree tells, since each term belongs to a token. And how far can one *really* get with
 # 6,400 stories? For that, Kneser–Ney with windows of up to 50.
@@ -1104,11 +1109,11 @@ for size in (640, 6_400):
     ]
     best = int(np.argmin(learnt[size]))
     print(
-        f"{size:,} stories: the best order is {TRIED[best]}, {learnt[size][best]:.1f} nats a story above"
-        f" the floor; {price[TRIED[best] - 1]:.1f} of them are the price of forgetting"
+        f"{size:,} stories: best at n = {TRIED[best]}, {learnt[size][best]:.1f} nats a story above the floor,"
+        f" {price[TRIED[best] - 1]:.1f} of them forgetting"
     )
 
-# %% tags=["figure", "hide"] alt="A staircase of stacked areas: the price of forgetting in nats a story against the order n from 3 to 52. It starts at 19 at n = 3, is 13.4 at 5, falls to a plateau of 6.8 between 17 and 25, and then in steps to exactly zero at 50. Colours show what is forgotten: she or he only up to 16; the weather and the like up to 27; brave or shy up to 40; the hero's name up to 41; the colour and toy up to 46; the kind of animal up to 50. Two lines for models trained on 640 and 6,400 stories follow the staircase down to about n = 8 and 14 and then leave it and run level, at about 10 and 9 nats."
+# %% tags=["figure", "hide"] alt="A staircase of stacked areas: the price of forgetting in nats a story against the order n from 3 to 52. It starts at 19 at n = 3, is 13.4 at 5, falls to a plateau of 6.8 between 17 and 25, and then in steps to exactly zero at 50. Colours show what is forgotten: she or he only up to 16; the weather and the like up to 27; brave or shy up to 40; the hero's name up to 41; the colour and toy up to 46; the kind of animal up to 50. Two lines for models trained on 640 and 6,400 stories follow the staircase down to n = 5 and about 10 and then leave it: they are lowest at 16, with 10.9 and 8.2 nats, and end at 11.7 and 9.7. A green line at 1.2 is marked the tour's LLaMA."
 figure, axes = plt.subplots(figsize=(9, 5))
 orders = np.arange(1, len(price) + 3)
 shades = ("orange", "purple", "blue", "green", "red", "grey")
@@ -1144,27 +1149,29 @@ axes.legend(handles[::-1], labels[::-1], title="forgotten", loc="upper right", n
 plt.show()
 
 # %% [markdown]
-# This is the picture to remember. **The coloured part is amnesia.** Each step is something said once and wanted again.
-# Whether the hero is *she* or *he* is remembered by an order of 16, for pronouns repeat it; *brave or shy* and the name
-# take 40 and 41; the toy and its colour 46; the kind of animal, told in the first sentence and wanted in the last, takes 50.
-# On the plateau between 17 and 25 a longer window buys nothing at all, since nothing is repeated at that distance.
+# This is the picture to remember. **The coloured part is amnesia.** Each step is something said once and wanted
+# again. Whether the hero is *she* or *he* is remembered by an order of 16, for pronouns repeat it; *brave or shy* and
+# the name take 40 and 41; the toy and its colour 46; the kind of animal, told in the first sentence and wanted in the
+# last, takes 50. On the plateau between 17 and 25 a longer window buys nothing at all, since nothing is repeated at
+# that distance.
 #
-# **The white part below a dashed line is lack of text.** The line of 6,400 stories follows the staircase down at first.
-# Then it leaves it and runs level: its best order is 16, and there it is still 8.2 nats above the floor, 6.9 for forgetting and the rest for want of text. A longer window is
-# long enough in principle, but of the 5.5 million beginnings, 6,400 stories of 61 tokens show 390,000 at the most, and a
-# context that was never seen as a whole teaches nothing. Long memory costs text, exponentially; short memory costs nats. Every n-gram is caught
-# between the two.
+# **The white part below a dashed line is lack of text.** The line of 6,400 stories follows the staircase down at
+# first, and then leaves it. Its best order is 16, and there it is still 8.2 nats above the floor, 6.9 for forgetting
+# and the rest for want of text. A longer window remembers more and is no better, for of the 5.5 million beginnings
+# 6,400 stories of 61 tokens show 390,000 at the most, and a context that was never seen as a whole teaches nothing. Long memory costs text, exponentially; short memory costs nats. Every n-gram is caught between the
+# two.
 #
-# And far below both runs the green line. Below it the LLaMA of chapter 01 ended, which had read 6,400 stories as well: a
-# cell there asserts a gap of less than 0.02 nats per token. It looks back over the whole story, *and* it does not need to
-# have seen the story before. For it the last sentence asks for the animal, whichever it was. Counting cannot say "whichever".
-# To a table, *the little mouse* and *the little bear* are two addresses, with nothing in common.
+# And far below both runs the green line. Below it the LLaMA of chapter 01 ended, which had read 6,400 stories as
+# well: a cell there asserts a gap of less than 0.02 nats per token. It looks back over the whole story, *and* it does
+# not need to have seen the story before. For it the last sentence asks for the animal, whichever it was. Counting
+# cannot say "whichever". To a table, *the little mouse* and *the little bear* are two addresses, with nothing in
+# common.
 #
 # ## Experiment 3: grammar or memory?
 #
-# Level 3 is too large to be listed. But each of its stories says of each token what it takes to predict it (chapter 01's
-# *skills*), and the dice's nats belong to *choice* alone. So the gap can be split. First the function, and a check
-# against the package's own `gap_by_skill`.
+# Level 3 is too large to be listed. But each of its stories says of each token what it takes to predict it (chapter
+# 01's *skills*), and the dice's nats belong to *choice* alone. So the gap can be split. First the function, and a
+# check against the package's own `gap_by_skill`.
 
 
 # %%
@@ -1214,10 +1221,10 @@ for name in sorted(by_skill[5], key=by_skill[5].get, reverse=True):
     print(f"{name:16} {n_tokens / len(skill):7.1%} {row} {by_skill[5][name] / total[5]:12.0%}")
 
 # %% [markdown]
-# Grammar is what n-grams are good at: from 1.8 nats per token at $n = 2$ to less than a tenth at 6, and falling. Copying
-# stops at 1.6. It is a twelfth of the tokens and *almost half of the gap*. And two-hop facts, which follow from two things told
-# apart, stop at 1. Is it really distance? For each token that is to be copied, we know how far back the same token stood
-# last.
+# Grammar is what n-grams are good at: from 1.8 nats per token at $n = 2$ to less than a tenth at 6, and falling.
+# Copying stops at 1.6. It is a twelfth of the tokens and *almost half of the gap*. And two-hop facts, which follow
+# from two things told apart, stop at 1. Is it really distance? For each token that is to be copied, we know how far
+# back the same token stood last.
 
 # %%
 EDGES = (3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 400)
@@ -1306,13 +1313,14 @@ plt.show()
 # %% [markdown]
 # Not one story of the 5-gram holds together. With longer windows the stories become valid, and in the same measure they
 # become *quotations*. Between nonsense and recitation a table has almost nothing to offer. The tour's model told valid
-# stories in nine cases of ten, most of them its own.
+# stories in more than nine cases of ten, and most of its stories stood nowhere in its training text.
 #
 # ## A memory without aim
 #
-# One could try to cure the amnesia cheaply. Words that were said will be said again, so mix the 5-gram with the share that
-# each token has in what was told so far, a *cache* (Kuhn and De Mori, 1990):
-# $q = (1 - \beta)\,q_5 + \beta\,q_\text{cache}$.
+# One could try to cure the amnesia cheaply. Words that were said will be said again, so mix the 5-gram with the share
+# that each token has in what was told so far, a *cache* (Kuhn and De Mori, 1990):
+#
+# $$ q = (1 - \beta)\,q_5 + \beta\,q_\text{cache}. $$
 
 
 # %%
@@ -1342,9 +1350,9 @@ for name, q, documents in (
     print(f"{name:16}", "".join(f"{change:+9.3f}" for change in changes))
 
 # %% [markdown]
-# On Shakespeare it helps a little. On the stories it only hurts. There are two heroes, two animals, several colours, and
-# the cache remembers them all, all the time; what is missing is *which one, now*. A memory is worth what its address is
-# worth. Chapter 07 builds one that is addressed by content, and it is called attention.
+# On Shakespeare it helps a little. On the stories it only hurts. There are two heroes, two animals, several colours,
+# and the cache remembers them all, all the time; what is missing is *which one, now*. A memory is worth what its
+# address is worth. [Chapter 07](07_attention.md) builds one that is addressed by content: attention.
 #
 # ## Text without a floor
 #
@@ -1364,18 +1372,19 @@ for n in (1, 2, 3, 4, 5):
 # 1992, who present it as an upper bound for just this reason). Shannon (1951) let people guess letter by letter, with
 # the last hundred letters before their eyes, and computed from their success that the entropy of English without
 # punctuation lies between 0.6 and 1.3 bits per letter. Different texts and alphabets, so not to be subtracted from each
-# other; but that people had a hundred letters to look back on, and a 5-gram some ten, is no accident of the result.
+# other. But Shannon's readers looked back over a hundred letters and our 5-gram looks over some ten, and that will be
+# part of the difference.
 #
-# What part of our 2.1 bits is dice, what is lack of text and what is amnesia? For the plays, no one can say. That is why
-# this book keeps a small world beside them.
+# What part of our 2.1 bits is dice, what is lack of text and what is amnesia? For the plays, no one can say. That is
+# why this book keeps a small world beside them.
 #
 # ## In the real LLaMA
 #
 # **A counting model chose its food.** Two thirds of LLaMA 1's training text, 67%, came from the web, through a pipeline
 # called CCNet that "filters low quality content with an n-gram language model" (section 2.1 and Table 1 of the paper).
 # CCNet (Wenzek and others, 2020) trains a Kneser–Ney 5-gram on Wikipedia, and sorts pages by its perplexity: what
-# Wikipedia's habits make surprising is likely to be no good prose. A head, a middle and a tail are separated; which of
-# them LLaMA kept, its paper does not say. Our own small version, with Shakespeare for a Wikipedia:
+# Wikipedia's habits make surprising is likely to be no good prose. Head, middle and tail are cut at its 30th and
+# 60th percentile (in the published code); which of them LLaMA kept, its paper does not say. Our own small version, with Shakespeare for a Wikipedia:
 
 # %%
 shuffled = plays[2][5_000:5_600].split()
@@ -1397,15 +1406,16 @@ for (name, page), loss in zip(pages.items(), np.split(surprise, ends[:-1]), stri
 
 # %% [markdown]
 # Prose comes first, then words without order, and junk last: the filter does what it should. But look at the fourth
-# line. It is the very story of the third, told in flawless Portuguese. What such a model measures is not quality but likeness to its own text,
-# and so CCNet first finds out the language of a page and has one model for each. Chapter 12 comes back to it.
+# line. It is the very story of the third, told in flawless Portuguese. What such a model measures is not quality but
+# likeness to its own text, and so CCNet first finds out the language of a page and has one model for each. Chapter 12
+# comes back to it.
 #
-# **Nobody stopped counting.** Brants and others (2007) counted up to two trillion tokens, and had 300 billion different
-# n-grams. Liu and others (2024) built an index of five trillion tokens in which the window may be as long as it likes
-# (*Infini-gram*): the longest context that occurs at all predicts 47% of the tokens of human text correctly, where a
-# 5-gram gets 29% (their project page). Mixed with a neural model it lowers the perplexity of even the largest LLaMA 2. That is
-# the right half of our staircase, on real text: with enough text a long window pays. And it is quotation, as in *What it
-# tells*.
+# **Nobody stopped counting.** Brants and others (2007) counted up to two trillion tokens, and had 300 billion
+# different n-grams. Liu and others (2024) built an index of five trillion tokens in which the window may be as long
+# as it likes (*Infini-gram*): the longest context that occurs at all predicts 47% of the tokens of human text
+# correctly, where a 5-gram gets 29% (their project page). Mixed with a neural model it lowers the perplexity of even
+# the largest LLaMA 2. That is the right half of our staircase, on real text: with enough text a long window pays. And
+# it is quotation, as in *What it tells*.
 #
 # **LLaMA's own loss** is this chapter's: mean nats per token, on a vocabulary of 32,000 (Figure 1 of the paper). It is
 # a cross-entropy without a known floor, and comparable only to losses with the same tokenizer.
@@ -1440,14 +1450,14 @@ for (question, guess), value in zip(prediction.items(), measured, strict=True):
 # - Tell lack of text from lack of memory, and say which one more text cures.
 # - Recognise overfitting, leaked test text and unnormalised scores by a loss that is too good.
 #
-# Next: the table's cells know nothing of each other. [Chapter 04](04_backpropagation.md) keeps the short window, and puts
-# in place of the table a function whose parts are shared by all contexts. It has to be trained, and for that we need
-# gradients.
+# Next: the table's cells know nothing of each other. [Chapter 04](04_backpropagation.md) keeps the short window, and
+# puts in place of the table a function whose parts are shared by all contexts. It has to be trained, and for that we
+# need gradients.
 #
 # ## References
 #
-# - A. A. Markov (1913), translated 2006 as *An example of statistical investigation of the text Eugene Onegin concerning the
-#   connection of samples in chains*, Science in Context 19(4), 591–600.
+# - A. A. Markov (1913), translated 2006 as *An example of statistical investigation of the text Eugene Onegin
+#   concerning the connection of samples in chains*, Science in Context 19(4), 591–600.
 # - C. E. Shannon (1948), *A mathematical theory of communication*, Bell System Technical Journal 27, section 3: the
 #   ladder of approximations to English; (1951), *Prediction and entropy of printed English*, ibid. 30, 50–64.
 # - F. Jelinek, R. L. Mercer (1980), *Interpolated estimation of Markov source parameters from sparse data*.
