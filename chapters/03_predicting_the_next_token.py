@@ -94,7 +94,7 @@ print(V, "tokens in the vocabulary; the first of", len(train), "stories:")
 print(textwrap.fill(stories[0].text, 84))
 
 
-# %% tags=["figure", "hide"] alt="The tokens of the first story in boxes, in four lines. The last one, kite, is to be guessed and outlined in red. The four tokens before it, danced with her blue, are shaded blue: that is all a 5-gram sees. At the end of the first line, 37 tokens earlier, blue kite is outlined in green: there the answer was told."
+# %% tags=["figure", "hide"] alt="The tokens of the first story in boxes, in four lines. The last one, kite, is to be guessed and outlined in red. The four tokens before it, danced with her blue, are shaded blue: that is all a 5-gram sees. At the end of the first line, forty tokens earlier, blue kite is outlined in green: there the answer was told."
 def draw_window(tokens, at, n, told, per_line=18):
     """A story's tokens up to `at`; what an n-gram sees is shaded, what it would need is outlined."""
     lines = [list(range(i, min(i + per_line, at + 1))) for i in range(0, at + 1, per_line)]
@@ -1158,8 +1158,8 @@ plt.show()
 # **The white part below a dashed line is lack of text.** The line of 6,400 stories follows the staircase down at
 # first, and then leaves it. Its best order is 16, and there it is still 8.2 nats above the floor, 6.9 for forgetting
 # and the rest for want of text. A longer window remembers more and is no better, for of the 5.5 million beginnings
-# 6,400 stories of 61 tokens show 390,000 at the most, and a context that was never seen as a whole teaches nothing. Long memory costs text, exponentially; short memory costs nats. Every n-gram is caught between the
-# two.
+# 6,400 stories of 61 tokens show 390,000 at the most, and a context that was never seen as a whole teaches nothing.
+# Long memory costs text, exponentially; short memory costs nats. Every n-gram is caught between the two.
 #
 # And far below both runs the green line. Below it the LLaMA of chapter 01 ended, which had read 6,400 stories as
 # well: a cell there asserts a gap of less than 0.02 nats per token. It looks back over the whole story, *and* it does
@@ -1380,11 +1380,12 @@ for n in (1, 2, 3, 4, 5):
 #
 # ## In the real LLaMA
 #
-# **A counting model chose its food.** Two thirds of LLaMA 1's training text, 67%, came from the web, through a pipeline
-# called CCNet that "filters low quality content with an n-gram language model" (section 2.1 and Table 1 of the paper).
-# CCNet (Wenzek and others, 2020) trains a Kneser–Ney 5-gram on Wikipedia, and sorts pages by its perplexity: what
-# Wikipedia's habits make surprising is likely to be no good prose. Head, middle and tail are cut at its 30th and
-# 60th percentile (in the published code); which of them LLaMA kept, its paper does not say. Our own small version, with Shakespeare for a Wikipedia:
+# **A counting model chose its food.** Two thirds of LLaMA 1's training text, 67%, came from the web, through a
+# pipeline called CCNet that "filters low quality content with an n-gram language model" (section 2.1 and Table 1 of
+# the paper). CCNet (Wenzek and others, 2020) trains a Kneser–Ney 5-gram on Wikipedia, and sorts pages by its
+# perplexity: what Wikipedia's habits make surprising is likely to be no good prose. Head, middle and tail are cut at
+# its 30th and 60th percentile (in the published code); which of them LLaMA kept, its paper does not say. Our own
+# small version, with Shakespeare for a Wikipedia:
 
 # %%
 shuffled = plays[2][5_000:5_600].split()
