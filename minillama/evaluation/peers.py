@@ -99,8 +99,10 @@ def float64_throughout() -> Iterator[None]:
     ...     print(torch.ones(1).float().dtype)
     torch.float64
     """
-    from transformers import modeling_rope_utils
-    from transformers.models.llama import modeling_llama
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for a package that draws progress bars
+        from transformers import modeling_rope_utils
+        from transformers.models.llama import modeling_llama
 
     places = [(torch.Tensor, "float"), (modeling_llama, "torch"), (modeling_rope_utils, "torch")]
     before = [getattr(*place) for place in places]  # within another such context, already wide
