@@ -411,9 +411,9 @@ plt.show()
 # %% [markdown]
 # Every skill has its own moment. *Grammar* comes first: for words that always follow each other it is
 # enough to know the word before. *Copying* is another matter. To write *Mia* again in the sixth sentence,
-# the model must look back for the place where the name was said, and for that two layers have to learn to
-# work together. For a while nothing seems to happen, and the gap stays near one nat a token; then, within
-# some sixty steps, they find each other and it falls a hundredfold. Chapter 07 finds the head that does it
+# the model must look back for the place where the name was said. The usual explanation is that two layers have
+# to learn to work together for that. For a while nothing seems to happen, and the gap stays near one nat a token;
+# then, within some sixty steps, it falls a hundredfold. Chapter 07 tests the explanation, finds the head that does it
 # and draws it. *Choice* is what is left at the end: not what may come, which was clear long before, but
 # exactly how often. Odds can only be learnt by counting.
 #

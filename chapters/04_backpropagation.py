@@ -295,7 +295,7 @@ print("d_x", d_x.tolist(), "\nd_weight", d_weight.tolist(), "\nd_bias", d_bias.t
 # >   GPT-2 in Hugging Face's transformers keeps the paper's (in, out), in a class of its own, `Conv1D`.
 # > - **Here.** (out, in), as in the checkpoints.
 # > - **What changes.** A rectangular matrix that lies the wrong way is refused. A *square* one is not, and LLaMA
-# >   7B's four attention matrices are square, 4096 by 4096. The next cell shows what comes out.
+# >   7B's four attention matrices are square, 4096 by 4096. The chapter shows what comes out.
 
 # %%
 square, vectors = rng.normal(size=(64, 64)), rng.normal(size=(100, 64))
@@ -457,7 +457,7 @@ print(cross_entropy_backward(1.0, saved) + 0.0)  # + 0.0 makes of -0 a 0
 # >   If the pieces hold different numbers of targets, that is another loss. It was noticed and mended in October
 # >   2024 (transformers, pull request 34191): pieces are summed, then divided by the count of all.
 # > - **Here.** One mean over all targets of the batch that count.
-# > - **What changes.** A token in a short piece weighs more than one in a long piece. The next cell prints by how
+# > - **What changes.** A token in a short piece weighs more than one in a long piece. The chapter prints by how
 # >   much the gradient differs.
 
 # %%

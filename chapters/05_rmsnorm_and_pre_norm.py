@@ -350,7 +350,7 @@ for size in (1.0, 1e-1, 1e-2, 1e-3, 1e-4):
 # >   everything from LLaMA 2 on. Many copies of LLaMA 1 7B say 1e-5 in their configuration; the `params.json` that came
 # >   with the weights says 1e-6.
 # > - **Here.** `norm_eps` of the configuration, as the weights' own files have it.
-# > - **What changes.** For vectors of size 1 nothing to speak of. For small ones the table above shows it.
+# > - **What changes.** For vectors of size 1 nothing to speak of. For small ones the table in this section shows it.
 #
 # **The second: the projection forgotten.** Whoever takes $r$ for a constant gets the backward `inv_rms * d_x_hat`.
 
@@ -423,7 +423,7 @@ print("the package, float16 in and out, on the vector of 300s:", ours_16[0], our
 # >   by $w$, in float32, and cast last.
 # > - **Here.** LLaMA's order, in `minillama.reference.rms_norm`.
 # > - **What changes.** In float32 and float64 nothing. In bfloat16 the last bit of some entries, by two roundings in
-# >   place of one; the next cell counts them. It matters to whoever compares two programs bit by bit.
+# >   place of one; the chapter counts them. It matters to whoever compares two programs bit by bit.
 
 # %%
 v = rng.normal(size=(1000, 512)).astype(np.float32)

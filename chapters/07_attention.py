@@ -220,7 +220,7 @@ print(
 # >   number of the dtype. PyTorch's fused function takes booleans.
 # > - **Here.** $-\infty$; a mask with an empty row is refused with an error.
 # > - **What changes.** Nothing, as long as every row has something to see. If not: NaN, an average over forbidden
-# >   values, or zeros, as printed above.
+# >   values, or zeros, as printed in this section.
 #
 # ## Why the square root
 #
@@ -618,8 +618,8 @@ print("one ahead: less than half of what is possible")
 #
 # ## Who copies, in chapter 01's model?
 #
-# [Chapter 01](01_the_whole_tour.md) saw the skill of *copying* appear suddenly, and said that two layers must learn
-# to work together for it. It promised that we would find the head. The honest model above is that chapter's. Its
+# [Chapter 01](01_the_whole_tour.md) saw the skill of *copying* appear suddenly, and gave the usual explanation, that
+# two layers must learn to work together for it. It promised that we would find the head. The honest model above is that chapter's. Its
 # weights go into the package's NumPy model, whose `record` lets us listen to everything, and we remove its eight
 # heads one by one.
 
@@ -770,7 +770,7 @@ for axes, (kind, _, asks), color in zip(
 plt.show()
 
 # %% [markdown]
-# So chapter 01 was half right. A head looks for the place where the name was said, yes. But for a name **no two
+# So the usual explanation is half right. A head looks for the place where the name was said, yes. But for a name **no two
 # layers need to work together**. There are eight names in that world, and the model knows them by heart. After *There
 # it was!* a name may come; the head's query says "a name?", and the key of *Otto* says "I am one". That is an address
 # by *kind*, learnt into the matrices, and one layer can do it. (For animals and things it is the second layer that

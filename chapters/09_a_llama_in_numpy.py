@@ -1621,7 +1621,7 @@ plt.show()
 #
 # **Look at the open and the filled marks.** Had we stopped after eight seeds, we would now explain why SwiGLU harms
 # GPT-2's block by a factor of two, and why LLaMA needs RoPE. The fresh seeds say the opposite of the one and nothing
-# of the other. The right panel shows what error bars do not know: a run falls when its copying heads find each other
+# of the other. The right panel shows what error bars do not know: a run falls when its copying heads have formed
 # ([chapter 07](07_attention.md)), at a moment that differs by a hundred steps and more from seed to seed, and at step
 # 300 a few have not fallen yet. One late seed moves a mean of eight. Many published comparisons rest on one run.
 #

@@ -20,6 +20,7 @@ from torch import nn
 
 from ..checkpoints.hf_names import to_hf
 from ..config import LlamaConfig
+from ..reference.weights import checked_weights
 
 
 class _Widened:
@@ -48,7 +49,7 @@ def transformers_twin(cfg: LlamaConfig, weights: Mapping[str, Any]) -> nn.Module
     Raises
     ------
     ValueError
-        If transformers' LLaMA cannot be what the configuration asks for.
+        If transformers' LLaMA cannot be what the configuration asks for, or a weight is missing or misshapen.
     ImportError
         If transformers is not installed.
 
@@ -79,7 +80,8 @@ def transformers_twin(cfg: LlamaConfig, weights: Mapping[str, Any]) -> nn.Module
     )  # fmt: skip
     with float64_throughout():
         model: nn.Module = transformers.LlamaForCausalLM(theirs).double()
-    state = {to_hf(name): _tensor(value) for name, value in weights.items()}
+    ours = checked_weights(cfg, weights, np.float64)
+    state = {to_hf(name): torch.from_numpy(value) for name, value in ours.items()}
     if cfg.tie_embeddings:
         state["lm_head.weight"] = state["model.embed_tokens.weight"]
     if cfg.attention_bias:  # theirs has one behind the output projection too
@@ -113,10 +115,3 @@ def float64_throughout() -> Iterator[None]:
     finally:
         for place, narrow in zip(places, before, strict=True):
             setattr(*place, narrow)
-
-
-def _tensor(value: Any) -> torch.Tensor:
-    """Return a weight as a tensor of its own in float64."""
-    return torch.tensor(
-        np.asarray(value.detach() if hasattr(value, "detach") else value), dtype=torch.float64
-    )

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from minillama.config import LlamaConfig
+from minillama.evaluation.peers import transformers_twin
 from minillama.model import KVCache, Llama
 
 
@@ -24,39 +25,6 @@ def seeded(cfg: LlamaConfig, seed: int = 0, dtype: torch.dtype = torch.float32) 
     model = Llama(cfg)
     model.init_weights(torch.Generator().manual_seed(seed))
     return model.to(dtype)
-
-
-def transformers_twin(model: Llama) -> torch.nn.Module:
-    """The same weights in transformers' LlamaForCausalLM: an implementation that is not ours."""
-    import transformers
-
-    cfg = model.cfg
-    theirs = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=cfg.vocab_size, hidden_size=cfg.dim, intermediate_size=cfg.hidden_dim,
-            num_hidden_layers=cfg.n_layers, num_attention_heads=cfg.n_heads,
-            num_key_value_heads=cfg.n_kv_heads,
-            head_dim=cfg.head_dim, max_position_embeddings=cfg.max_seq_len, rms_norm_eps=cfg.norm_eps,
-            rope_parameters={"rope_theta": cfg.rope_theta, **(cfg.rope_scaling or {"rope_type": "default"})},
-            tie_word_embeddings=cfg.tie_embeddings, attention_bias=False, mlp_bias=False,
-            attn_implementation="eager",
-        )
-    )  # fmt: skip
-    names = {
-        "tok_embeddings.": "model.embed_tokens.", "layers.": "model.layers.",
-        "attention_norm.": "input_layernorm.", "ffn_norm.": "post_attention_layernorm.",
-        "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
-        "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj",
-        "feed_forward.w_gate": "mlp.gate_proj", "feed_forward.w_up": "mlp.up_proj",
-        "feed_forward.w_down": "mlp.down_proj", "output.": "lm_head.",
-    }  # fmt: skip
-    state = {}
-    for name, tensor in model.state_dict().items():
-        for ours, its in names.items():
-            name = name.replace(ours, its)
-        state["model.norm.weight" if name == "norm.weight" else name] = tensor
-    theirs.load_state_dict(state, strict=True)
-    return theirs.eval()
 
 
 SHAPES = [
@@ -78,7 +46,8 @@ def test_logits_equal_those_of_transformers(changes: dict[str, object]) -> None:
     model = seeded(small(**changes))
     tokens = torch.randint(0, 61, (2, 17), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        ours, theirs = model(tokens), transformers_twin(model)(tokens).logits
+        theirs = transformers_twin(model.cfg, model.state_dict()).float()(tokens).logits
+        ours = model(tokens)
     assert (ours - theirs).abs().max() <= 2e-5 * theirs.abs().max()  # float32: a few ulps a layer
 
 
