@@ -11,13 +11,33 @@ has an exact floor (see the page on the floor).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Int64
 
 IGNORE_INDEX = -100
+
+
+class Batches(Protocol):
+    """What a training run reads: rows whose batch number `index` is a pure function of `index`."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    def batch(self, index: int, batch_size: int) -> tuple[Int64[np.ndarray, "B T"], Int64[np.ndarray, "B T"]]:
+        """Return (tokens, targets); `Rows.batch` says more."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all rows and of what orders them: a resumed run must find the same."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,14 @@ class Rows:
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self))
         chosen = order[place * batch_size : (place + 1) * batch_size]
         return self.tokens[chosen], self.targets[chosen]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the rows and of the seed that orders them."""
+        digest = hashlib.sha256(str(self.seed).encode())
+        digest.update(self.tokens.tobytes())
+        digest.update(self.targets.tobytes())
+        return digest.hexdigest()
 
 
 def stream(documents: Sequence[Sequence[int]], seq_len: int, seed: int = 0) -> Rows:

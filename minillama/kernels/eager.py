@@ -33,7 +33,7 @@ def attention(
     q: Float[Tensor, "B H T D"],
     k: Float[Tensor, "B K S D"],
     v: Float[Tensor, "B K S D"],
-    mask: Bool[Tensor, "T S"] | None,
+    mask: Bool[Tensor, "*documents T S"] | None,
 ) -> Float[Tensor, "B H T D"]:
     """Return ``softmax(q k' / sqrt(D)) v``; query head h reads key/value head ``h // (H / K)``.
 
@@ -48,6 +48,16 @@ def swiglu(gate: Float[Tensor, "*batch F"], up: Float[Tensor, "*batch F"]) -> Fl
     return F.silu(gate) * up
 
 
-def cross_entropy(logits: Float[Tensor, "N V"], targets: Int[Tensor, " N"]) -> Float[Tensor, ""]:
-    """Return the mean of ``-log softmax(logits)[target]`` in nats over targets that are not -100."""
-    return F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX)
+def cross_entropy(
+    logits: Float[Tensor, "N V"], targets: Int[Tensor, " N"], z_loss: float = 0.0
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Return two sums over the targets that are not -100: their nats, and ``z_loss * (log Z)**2``.
+
+    A target's nats are ``log Z - logit[target]`` with ``Z = sum(exp(logits))``; float32 at least.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    nats = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX, reduction="sum")
+    if z_loss == 0.0:
+        return nats, nats.new_zeros(())
+    counted = (targets != IGNORE_INDEX).to(logits.dtype)  # (N,)
+    return nats, z_loss * (logits.logsumexp(-1).square() * counted).sum()

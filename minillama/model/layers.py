@@ -71,7 +71,7 @@ class Attention(nn.Module):
         x: Float[Tensor, "B T C"],
         cos: Float[Tensor, "T D2"],
         sin: Float[Tensor, "T D2"],
-        mask: Bool[Tensor, "T S"] | None,
+        mask: Bool[Tensor, "*documents T S"] | None,
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Float[Tensor, "B T C"]:
@@ -120,7 +120,7 @@ class Block(nn.Module):
         x: Float[Tensor, "B T C"],
         cos: Float[Tensor, "T D2"],
         sin: Float[Tensor, "T D2"],
-        mask: Bool[Tensor, "T S"] | None,
+        mask: Bool[Tensor, "*documents T S"] | None,
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Float[Tensor, "B T C"]:

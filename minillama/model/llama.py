@@ -14,12 +14,17 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ..config import LlamaConfig
 from ..kernels import ops
+from ..kernels.eager import IGNORE_INDEX
 from .cache import KVCache
 from .layers import Block, RMSNorm
 from .rope import rope_table
+
+LOGITS_AT_ONCE = 2**24
+"""Logits that `Llama.loss` holds at a time: 64 MiB in float32."""
 
 
 class Llama(nn.Module):
@@ -92,13 +97,27 @@ class Llama(nn.Module):
         """
         return self.output(self.hidden(tokens, cache))
 
-    def hidden(self, tokens: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
-        """Return the normalised last residual stream, which the output head reads."""
+    def hidden(
+        self,
+        tokens: Int[Tensor, "B T"],
+        cache: KVCache | None = None,
+        documents: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T C"]:
+        """Return the normalised last residual stream, which the output head reads.
+
+        `documents` numbers the document that each position belongs to: then a position sees its own alone
+        (Llama 3, arXiv 2407.21783, section 3.2). Not together with a cache.
+        """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
         if end > self.cfg.max_seq_len:
             raise ValueError(f"{end} positions, but max_seq_len is {self.cfg.max_seq_len}: shorten the input")
         mask = self._mask(start, end)
+        if documents is not None:
+            if cache is not None or documents.shape != tokens.shape:
+                raise ValueError("documents need the shape of tokens, and no cache")
+            same = documents[:, None, :, None] == documents[:, None, None, :]  # (B, 1, T, T)
+            mask = same & (same.new_ones(end, end).tril() if mask is None else mask)
         x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
         cos, sin = rope_table(self.cfg, start, end, x.dtype, x.device)
         for index, block in enumerate(self.layers):
@@ -124,17 +143,25 @@ class Llama(nn.Module):
         seen = key <= query
         return seen if window is None else seen & (key > query - window)
 
-    def loss(self, tokens: Int[Tensor, "B T"], targets: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    def loss(
+        self,
+        tokens: Int[Tensor, "B T"],
+        targets: Int[Tensor, "B T"],
+        documents: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, ""]:
         """Return the mean cross-entropy in nats per target.
 
         Parameters
         ----------
         tokens, targets : int64 tensors, shape (B, T)
             ``targets[b, t]`` is the token that should follow ``tokens[b, t]``; -100 is ignored.
+        documents : int64 tensor, shape (B, T), optional
+            As in `hidden`.
 
         Returns
         -------
         Tensor, shape ()
+            NaN where no target counts.
 
         Examples
         --------
@@ -143,7 +170,37 @@ class Llama(nn.Module):
         >>> bool(model.loss(tokens[:, :-1], tokens[:, 1:]) > 0)
         True
         """
+        nats, _ = self.loss_sums(tokens, targets, documents)
+        return nats / (targets != IGNORE_INDEX).sum()
+
+    def loss_sums(
+        self,
+        tokens: Int[Tensor, "B T"],
+        targets: Int[Tensor, "B T"],
+        documents: Int[Tensor, "B T"] | None = None,
+        z_loss: float = 0.0,
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Return the nats of all targets, summed, and the sum of ``z_loss * (log Z)**2`` over them.
+
+        Sums, so that micro-batches and processes can be added before one division. No more than
+        `LOGITS_AT_ONCE` logits exist at a time: a larger batch is done in chunks of positions, whose logits
+        are computed again for the backward pass.
+        """
         if tokens.shape != targets.shape:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}, targets {tuple(targets.shape)}")
-        logits = self(tokens)
-        return ops.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        x = self.hidden(tokens, documents=documents).flatten(0, 1)  # (B, T, C) -> (N, C)
+        rows = max(1, LOGITS_AT_ONCE // self.cfg.vocab_size)
+        if len(x) <= rows:
+            return self._head_loss(x, targets.flatten(), z_loss)
+        parts = [
+            checkpoint(self._head_loss, some_x, some_targets, z_loss, use_reentrant=False)
+            for some_x, some_targets in zip(x.split(rows), targets.flatten().split(rows), strict=True)
+        ]
+        nats, z = zip(*parts, strict=True)
+        return torch.stack(nats).sum(), torch.stack(z).sum()
+
+    def _head_loss(
+        self, x: Float[Tensor, "N C"], targets: Int[Tensor, " N"], z_loss: float
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Return the two sums for N positions."""
+        return ops.cross_entropy(self.output(x), targets, z_loss)

@@ -8,13 +8,11 @@ gradient accumulation and several processes.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -22,7 +20,7 @@ from torch import Tensor
 
 from ..checkpoints import CheckpointError, TrainingState, load_for_training
 from ..checkpoints.native import save_native, write_atomically
-from ..data.packing import IGNORE_INDEX, Rows
+from ..data.packing import IGNORE_INDEX, Batches
 from ..model import Llama
 from ..reference import cosine
 from ..tokenizer import Tokenizer
@@ -125,7 +123,8 @@ class Trainer:
     Parameters
     ----------
     model : Llama
-    rows : Rows
+    rows : Batches
+        `minillama.data.packing.Rows`, or another.
     config : TrainConfig
     tokenizer : Tokenizer, optional
         Kept in the checkpoints.
@@ -146,7 +145,7 @@ class Trainer:
     def __init__(
         self,
         model: Llama,
-        rows: Rows,
+        rows: Batches,
         config: TrainConfig,
         tokenizer: Tokenizer | None = None,
         run_dir: str | Path | None = None,
@@ -162,7 +161,7 @@ class Trainer:
         )
 
     @classmethod
-    def resume(cls, run_dir: str | Path, rows: Rows) -> Trainer:
+    def resume(cls, run_dir: str | Path, rows: Batches) -> Trainer:
         """Return the trainer of the run in `run_dir`, at the step of its last checkpoint.
 
         Raises
@@ -179,7 +178,7 @@ class Trainer:
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error!r})") from None
         trainer = cls(model, rows, config, tokenizer, run_dir)
-        if known != trainer._fingerprint:
+        if known != rows.fingerprint:
             raise ValueError(f"{run_dir}: the run was trained on other data; give the same corpus and seed")
         trainer.step = step
         trainer._restore(state.tensors)
@@ -235,17 +234,9 @@ class Trainer:
         values = {
             "step": self.step,
             "config": dataclasses.asdict(self.config),
-            "rows": self._fingerprint,
+            "rows": self.rows.fingerprint,
         }
         return save_native(self.model, self.tokenizer, self.run_dir, TrainingState(values, self._moments()))
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        """A hash of the rows and of the seed that orders them."""
-        digest = hashlib.sha256(str(self.rows.seed).encode())
-        digest.update(self.rows.tokens.tobytes())
-        digest.update(self.rows.targets.tobytes())
-        return digest.hexdigest()
 
     def _moments(self) -> dict[str, Tensor]:
         """Return AdamW's state as tensors named after their parameters."""

@@ -83,7 +83,10 @@ def test_swiglu_and_cross_entropy_are_their_formulas() -> None:
     torch.testing.assert_close(ops.swiglu(gate, up), gate / (1 + (-gate).exp()) * up, rtol=1e-12, atol=1e-12)
     logits, targets = draw(4, 9), torch.tensor([3, -100, 8, 0])
     nats = [logits[i].exp().sum().log() - logits[i, targets[i]] for i in (0, 2, 3)]
-    torch.testing.assert_close(ops.cross_entropy(logits, targets), sum(nats) / 3, rtol=1e-12, atol=1e-12)
+    squares = [logits[i].logsumexp(-1) ** 2 for i in (0, 2, 3)]
+    found, z = ops.cross_entropy(logits, targets, z_loss=0.01)
+    torch.testing.assert_close(found, sum(nats), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(z, 0.01 * sum(squares), rtol=1e-12, atol=1e-12)
 
 
 def test_an_observer_hears_its_block_and_no_more() -> None:

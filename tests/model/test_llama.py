@@ -124,3 +124,36 @@ def test_too_long_an_input_is_refused() -> None:
         model(torch.zeros(1, 9, dtype=torch.int64))
     with pytest.raises(ValueError, match="the cache holds 4 positions, 5 were asked for"):
         model(torch.zeros(1, 5, dtype=torch.int64), cache=KVCache(model.cfg, 1, capacity=4))
+
+
+def test_the_loss_in_chunks_of_positions_is_the_loss_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So are its gradients, and what z-loss adds."""
+    model = seeded(small(), dtype=torch.float64)
+    tokens = torch.randint(0, 61, (2, 7), generator=torch.Generator().manual_seed(0))
+    targets = tokens.roll(-1, 1)
+    targets[1, 3:] = -100
+
+    def gradients() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model.zero_grad()
+        nats, z = model.loss_sums(tokens, targets, z_loss=1e-2)
+        (nats + z).backward()
+        return torch.stack([nats, z]).detach(), {n: p.grad for n, p in model.named_parameters()}
+
+    sums, expected = gradients()
+    monkeypatch.setattr("minillama.model.llama.LOGITS_AT_ONCE", 4 * 61)
+    found_sums, found = gradients()
+    torch.testing.assert_close(found_sums, sums, rtol=1e-12, atol=0)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_document_is_computed_as_if_it_were_alone(window: int | None) -> None:
+    """Rotary positions are relative, so that it may stand anywhere in its row."""
+    model = seeded(small(sliding_window=window), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.randint(0, 61, (1, n), generator=generator) for n in (5, 6))
+    documents = torch.tensor([[0] * 5 + [1] * 6])
+    together = model.hidden(torch.cat([first, second], 1), documents=documents)
+    alone = torch.cat([model.hidden(first), model.hidden(second)], 1)
+    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-11)
