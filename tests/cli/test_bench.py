@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from minillama.cli import bench, run
+from minillama.cli import run
+from minillama.cli.bench import measuring
 
 
 @pytest.mark.slow
@@ -14,7 +15,7 @@ from minillama.cli import bench, run
 def test_figures_come_with_their_spread(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "RUNS", 2)
+    monkeypatch.setattr(measuring, "RUNS", 2)
     assert run(["bench", what, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) >= 3
