@@ -18,13 +18,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..checkpoints import CheckpointError, TrainingState, load_for_training
-from ..checkpoints.native import save_native, write_atomically
+from ..checkpoints import CheckpointError
+from ..checkpoints.native import write_atomically
 from ..data.packing import IGNORE_INDEX, Batches
 from ..model import Llama
 from ..reference import cosine
 from ..tokenizer import Tokenizer
 from .optimizer import adamw
+from .placement import Placement
 
 
 class TrainingError(RuntimeError):
@@ -130,6 +131,8 @@ class Trainer:
         Kept in the checkpoints.
     run_dir : path, optional
         Where checkpoints and ``log.jsonl`` go; nothing is written without it.
+    placement : Placement, optional
+        Where the model lives; None: in this process, whole.
 
     Examples
     --------
@@ -149,8 +152,11 @@ class Trainer:
         config: TrainConfig,
         tokenizer: Tokenizer | None = None,
         run_dir: str | Path | None = None,
+        placement: Placement | None = None,
     ) -> None:
+        self.placement = Placement() if placement is None else placement
         self.model = model
+        self._loss_sums = self.placement.prepare(model)
         self.rows = rows
         self.config = config
         self.tokenizer = tokenizer
@@ -161,7 +167,7 @@ class Trainer:
         )
 
     @classmethod
-    def resume(cls, run_dir: str | Path, rows: Batches) -> Trainer:
+    def resume(cls, run_dir: str | Path, rows: Batches, placement: Placement | None = None) -> Trainer:
         """Return the trainer of the run in `run_dir`, at the step of its last checkpoint.
 
         Raises
@@ -171,18 +177,21 @@ class Trainer:
         ValueError
             If `rows` are not those that the run began with.
         """
-        model, tokenizer, state = load_for_training(run_dir)
+        placement = Placement() if placement is None else placement
+        run_dir = Path(run_dir)
+        model, tokenizer, state = placement.load(run_dir)
         try:
             known, config = state.values["rows"], TrainConfig(**state.values["config"])
             step = int(state.values["step"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error!r})") from None
-        trainer = cls(model, rows, config, tokenizer, run_dir)
+        trainer = cls(model, rows, config, tokenizer, run_dir, placement)
         if known != rows.fingerprint:
             raise ValueError(f"{run_dir}: the run was trained on other data; give the same corpus and seed")
         trainer.step = step
-        trainer._restore(state.tensors)
-        trainer._shorten_log()
+        placement.restore(model, trainer.optimizer, state, run_dir)
+        if placement.is_main:
+            trainer._shorten_log()
         return trainer
 
     def __iter__(self) -> Iterator[Step]:
@@ -200,23 +209,26 @@ class Trainer:
         start = time.perf_counter()
         device = self.model.tok_embeddings.weight.device
         tokens, targets = (
-            torch.from_numpy(a).to(device) for a in self.rows.batch(self.step, self.config.batch_size)
+            torch.from_numpy(self.placement.rows(array)).to(device)
+            for array in self.rows.batch(self.step, self.config.batch_size)
         )
+        counted = self.placement.total((targets != IGNORE_INDEX).sum())
         lr = self.config.lr * cosine(self.step, self.config.steps, self.config.warmup, self.config.min_lr)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad()
-        loss = self.model.loss(tokens, targets)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        with self.placement.micro_batch(last=True):
+            nats, _ = self._loss_sums(tokens, targets)
+            (nats / counted * self.placement.averaged_over).backward()
+        loss = self.placement.total(nats.detach()) / counted
+        norm = self.placement.clip(self.model.parameters(), self.config.grad_clip)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             raise TrainingError(
                 f"step {self.step + 1}: {self._first_bad(loss)} is not finite; weights are as before it"
             )
         self.optimizer.step()
         self.step += 1
-        counted = int((targets != IGNORE_INDEX).sum())
-        return Step(self.step, loss.item(), lr, norm.item(), counted, time.perf_counter() - start)
+        return Step(self.step, loss.item(), lr, norm.item(), int(counted), time.perf_counter() - start)
 
     def _first_bad(self, loss: Tensor) -> str:
         """Name what went wrong: the loss, or the first parameter with a non-finite gradient."""
@@ -236,28 +248,11 @@ class Trainer:
             "config": dataclasses.asdict(self.config),
             "rows": self.rows.fingerprint,
         }
-        return save_native(self.model, self.tokenizer, self.run_dir, TrainingState(values, self._moments()))
-
-    def _moments(self) -> dict[str, Tensor]:
-        """Return AdamW's state as tensors named after their parameters."""
-        named = {}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state[parameter].items():
-                named[f"{key}.{name}"] = value
-        return named
-
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put the tensors of `_moments` back."""
-        parameters = dict(self.model.named_parameters())
-        for full_name, value in tensors.items():
-            key, _, name = full_name.partition(".")
-            if name not in parameters or value.shape not in (parameters[name].shape, torch.Size([])):
-                raise CheckpointError(f"{self.run_dir}: optimiser tensor {full_name} fits no parameter")
-            self.optimizer.state[parameters[name]][key] = value
+        return self.placement.save(self.model, self.optimizer, self.tokenizer, values, self.run_dir)
 
     def _log(self, done: Step) -> None:
         """Append one JSON line to the run's log."""
-        if self.run_dir is not None:
+        if self.run_dir is not None and self.placement.is_main:
             self.run_dir.mkdir(parents=True, exist_ok=True)
             with (self.run_dir / "log.jsonl").open("a") as log:
                 log.write(json.dumps(dataclasses.asdict(done)) + "\n")
