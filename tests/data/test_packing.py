@@ -24,6 +24,8 @@ def test_stream_is_the_joined_text_cut_up(documents: list[list[int]], seq_len: i
     assert rows.tokens.flatten().tolist() == joined[:n]
     assert rows.targets.flatten().tolist() == joined[1 : n + 1]
     assert len(joined) - n <= seq_len
+    of_document = [number for number, document in enumerate(documents) for _ in document]
+    assert rows.document_ids.flatten().tolist() == of_document[:n]
 
 
 @given(documents=st.lists(st.lists(st.integers(1, 99), min_size=2, max_size=12), min_size=1, max_size=20))
@@ -43,6 +45,15 @@ def test_batches_of_an_epoch_are_the_rows() -> None:
     assert sorted(seen[:, 0].tolist()) == sorted(rows.tokens[:, 0].tolist())
     for tokens, targets in batches:
         assert np.array_equal(tokens + 1, targets)
+
+
+def test_documents_come_in_the_order_of_the_batches() -> None:
+    rows = stream([[k] * (k + 1) for k in range(12)], seq_len=4, seed=3)
+    for index in range(5):
+        assert np.array_equal(rows.documents(index, 3), rows.batch(index, 3)[0])
+    assert stream([[1, 2], [3, 4]], 3).fingerprint != stream([[1, 2, 3], [4]], 3).fingerprint
+    alone = one_per_row([[1, 2, 3], [4, 5]])
+    assert alone.documents(0, 2).tolist() == [[0, 0], [0, 0]]
 
 
 @pytest.mark.error_contract
