@@ -12,7 +12,7 @@ Touvron et al. 2023, arXiv 2302.13971, section 2; Llama 2, arXiv 2307.09288, sec
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -21,10 +21,11 @@ from ..kernels import ops
 from ..kernels.eager import IGNORE_INDEX
 from .cache import KVCache
 from .layers import Block, RMSNorm
+from .mask import attention_mask
 from .rope import rope_table
 
 LOGITS_AT_ONCE = 2**24
-"""Logits that `Llama.loss` holds at a time: 64 MiB in float32."""
+"""Logits that `Llama.loss` computes at a time: 64 MiB in float32, thrice that with softmax and gradient."""
 
 
 class Llama(nn.Module):
@@ -112,36 +113,16 @@ class Llama(nn.Module):
         end = start + tokens.shape[1]
         if end > self.cfg.max_seq_len:
             raise ValueError(f"{end} positions, but max_seq_len is {self.cfg.max_seq_len}: shorten the input")
-        mask = self._mask(start, end)
-        if documents is not None:
-            if cache is not None or documents.shape != tokens.shape:
-                raise ValueError("documents need the shape of tokens, and no cache")
-            same = documents[:, None, :, None] == documents[:, None, None, :]  # (B, 1, T, T)
-            mask = same & (same.new_ones(end, end).tril() if mask is None else mask)
+        if documents is not None and documents.shape != tokens.shape:
+            raise ValueError(f"documents have shape {tuple(documents.shape)}, tokens {tuple(tokens.shape)}")
         x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
         cos, sin = rope_table(self.cfg, start, end, x.dtype, x.device)
+        mask = attention_mask(start, end, self.cfg.sliding_window, documents, x.device)
         for index, block in enumerate(self.layers):
             x = block(x, cos, sin, mask, cache, index)
         if cache is not None:
             cache.length = end
         return self.norm(x)
-
-    def _mask(self, start: int, end: int) -> Bool[Tensor, "T S"] | None:
-        """Return which of S = end keys each of T = end - start queries may see; None: plain causal.
-
-        start 2, end 5:   keys 0 1 2 3 4
-                query 2        x x x . .
-                query 3        x x x x .
-                query 4        x x x x x
-        """
-        window = self.cfg.sliding_window
-        if start == 0 and (window is None or window >= end):
-            return None
-        device = self.tok_embeddings.weight.device
-        query = torch.arange(start, end, device=device)[:, None]
-        key = torch.arange(end, device=device)[None, :]
-        seen = key <= query
-        return seen if window is None else seen & (key > query - window)
 
     def loss(
         self,
@@ -183,8 +164,8 @@ class Llama(nn.Module):
         """Return the nats of all targets, summed, and the sum of ``z_loss * (log Z)**2`` over them.
 
         Sums, so that micro-batches and processes can be added before one division. No more than
-        `LOGITS_AT_ONCE` logits exist at a time: a larger batch is done in chunks of positions, whose logits
-        are computed again for the backward pass.
+        `LOGITS_AT_ONCE` logits exist at a time: a larger batch is done in chunks of positions, and nothing is
+        kept of a chunk but its two sums. The backward pass computes its logits again.
         """
         if tokens.shape != targets.shape:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}, targets {tuple(targets.shape)}")

@@ -1,4 +1,4 @@
-"""The model against transformers, its cache against itself without, and its mask."""
+"""The model's cache, mask, loss and refusals. Against NumPy and transformers: tests/agreement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from minillama.config import LlamaConfig
-from minillama.evaluation.peers import transformers_twin
+from minillama.kernels.memory import LiveMemory
 from minillama.model import KVCache, Llama
 
 
@@ -41,30 +41,21 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", SHAPES)
-def test_logits_equal_those_of_transformers(changes: dict[str, object]) -> None:
-    model = seeded(small(**changes))
-    tokens = torch.randint(0, 61, (2, 17), generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        theirs = transformers_twin(model.cfg, model.state_dict()).float()(tokens).logits
-        ours = model(tokens)
-    assert (ours - theirs).abs().max() <= 2e-5 * theirs.abs().max()  # float32: a few ulps a layer
-
-
 @given(
-    length=st.integers(2, 20), cut=st.integers(1, 19), kv=st.sampled_from([1, 2, 3, 6]),
+    chunks=st.lists(st.integers(1, 7), min_size=2, max_size=8), kv=st.sampled_from([1, 2, 3, 6]),
     window=st.sampled_from([None, 1, 4, 50]),
 )  # fmt: skip
 @hypothesis_settings(max_examples=25)
-def test_cached_logits_equal_uncached(length: int, cut: int, kv: int, window: int | None) -> None:
-    model = seeded(small(n_kv_heads=kv, sliding_window=window), dtype=torch.float64)
+def test_cached_logits_equal_uncached_in_whatever_chunks(
+    chunks: list[int], kv: int, window: int | None
+) -> None:
+    length = sum(chunks)
+    model = seeded(small(n_kv_heads=kv, sliding_window=window, max_seq_len=56), dtype=torch.float64)
     tokens = torch.randint(0, 61, (2, length), generator=torch.Generator().manual_seed(length))
-    cut = min(cut, length - 1)
     cache = KVCache(model.cfg, batch=2, capacity=length, dtype=torch.float64)
     with torch.no_grad():
+        pieces = [model(chunk, cache=cache) for chunk in tokens.split(chunks, dim=1)]
         whole = model(tokens)
-        pieces = [model(tokens[:, :cut], cache=cache)]
-        pieces += [model(tokens[:, i : i + 1], cache=cache) for i in range(cut, length)]
     torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-12)
     assert cache.length == length
 
@@ -147,13 +138,70 @@ def test_the_loss_in_chunks_of_positions_is_the_loss_at_once(monkeypatch: pytest
         torch.testing.assert_close(found[name], gradient, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("window", [None, 3])
-def test_a_document_is_computed_as_if_it_were_alone(window: int | None) -> None:
+@pytest.mark.parametrize("positions", [100, 1600])
+def test_the_loss_in_chunks_bounds_the_memory_of_logits(
+    positions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, logits, their softmax and their gradient stand side by side; in chunks, those of one chunk."""
+    cfg = small(vocab_size=2003, max_seq_len=positions)
+    model, chunk = seeded(cfg), 20 * 2003 * 4  # bytes of 20 positions' logits
+    tokens = torch.randint(0, 2003, (1, positions), generator=torch.Generator().manual_seed(0))
+    head = model.output.weight.nbytes
+
+    def peak(at_once: int) -> LiveMemory:
+        monkeypatch.setattr("minillama.model.llama.LOGITS_AT_ONCE", at_once)
+        model.zero_grad()
+        with LiveMemory() as memory:
+            model.loss(tokens, tokens).backward()
+        return memory
+
+    with LiveMemory() as body:
+        model.hidden(tokens).sum().backward()
+    whole, chunked = peak(2**40), peak(20 * 2003)
+    logits = positions * 2003 * 4
+    assert whole.largest == logits
+    assert whole.peak > 3 * logits
+    assert chunked.largest < max(2 * chunk, body.largest + 1)
+    assert chunked.peak < body.peak + 4 * chunk + 2 * head  # the head's gradient, and one chunk's share of it
+
+
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5), window=st.sampled_from([None, 1, 3]),
+    kv=st.sampled_from([1, 3, 6]),
+)  # fmt: skip
+@hypothesis_settings(max_examples=25)
+def test_a_document_is_computed_as_if_it_were_alone(lengths: list[int], window: int | None, kv: int) -> None:
     """Rotary positions are relative, so that it may stand anywhere in its row."""
-    model = seeded(small(sliding_window=window), dtype=torch.float64)
-    generator = torch.Generator().manual_seed(0)
-    first, second = (torch.randint(0, 61, (1, n), generator=generator) for n in (5, 6))
-    documents = torch.tensor([[0] * 5 + [1] * 6])
-    together = model.hidden(torch.cat([first, second], 1), documents=documents)
-    alone = torch.cat([model.hidden(first), model.hidden(second)], 1)
+    model = seeded(small(sliding_window=window, n_kv_heads=kv, max_seq_len=45), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(sum(lengths))
+    tokens, targets = torch.randint(0, 61, (2, 1, sum(lengths)), generator=generator)
+    documents = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))[None]
+    together = model.hidden(tokens, documents=documents)
+    alone = torch.cat([model.hidden(text) for text in tokens.split(lengths, dim=1)], dim=1)
     torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-11)
+    nats, _ = model.loss_sums(tokens, targets, documents)
+    parts = zip(tokens.split(lengths, dim=1), targets.split(lengths, dim=1), strict=True)
+    expected = sum(model.loss_sums(*part)[0] for part in parts)
+    torch.testing.assert_close(nats, expected, rtol=1e-11, atol=0)
+
+
+def test_rows_of_a_batch_have_their_own_documents() -> None:
+    model = seeded(small(), dtype=torch.float64)
+    tokens = torch.randint(0, 61, (1, 8), generator=torch.Generator().manual_seed(5)).expand(2, 8)
+    documents = torch.tensor([[0] * 8, [0] * 3 + [1] * 5])
+    whole, cut = model.hidden(tokens, documents=documents)
+    torch.testing.assert_close(whole, model.hidden(tokens[:1])[0], rtol=1e-9, atol=1e-11)
+    assert torch.equal(whole[:3], cut[:3])
+    assert not torch.isclose(whole[3:], cut[3:]).all(-1).any()
+
+
+@pytest.mark.error_contract
+def test_documents_that_do_not_fit_are_refused() -> None:
+    model = seeded(small())
+    tokens = torch.zeros(1, 4, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"documents have shape \(1, 3\), tokens \(1, 4\)"):
+        model.hidden(tokens, documents=tokens[:, :3])
+    cache = KVCache(model.cfg, 1)
+    model(tokens, cache=cache)
+    with pytest.raises(ValueError, match="documents number 4 positions, expected all 8 and no cache"):
+        model.hidden(tokens, cache=cache, documents=tokens)
