@@ -1,4 +1,4 @@
-"""The formulas against published figures, transformers' modules, torch's FLOP counter, measured memory."""
+"""The formulas against published figures, transformers' modules, torch's FLOP counter."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from minillama.accounting import (
     count_flops,
     count_parameters,
     flops_per_token,
-    kv_cache_bytes,
     mfu,
     training_days,
-    training_memory,
 )
 from minillama.config import LlamaConfig, published
 from minillama.model import Llama
@@ -166,73 +164,6 @@ class TestFlops:
             mfu(1.0, 1.0, 0.0)
         with pytest.raises(ValueError, match="tokens_per_second is 0"):
             training_days(1e9, 0.0)
-
-
-class TestMemory:
-    @pytest.mark.parametrize(
-        ("name", "per_token"),
-        [
-            ("llama-2-7b", 524_288),
-            ("llama-2-70b", 327_680),
-            ("llama-3-8b", 131_072),
-            ("llama-3.1-405b", 516_096),
-        ],
-    )
-    def test_cache_bytes_per_token(self, name: str, per_token: int) -> None:
-        assert named(name).kv_cache_bytes(1, 1) == per_token
-        assert kv_cache_bytes(named(name), batch=3, seq_len=7, dtype_bytes=1) == 3 * 7 * per_token // 2
-
-    def test_the_cache_of_the_model_is_this_large(self) -> None:
-        from minillama.model import KVCache
-
-        cfg = LlamaConfig()
-        tensors = [
-            value for value in vars(KVCache(cfg, batch=3, capacity=10)).values() if torch.is_tensor(value)
-        ]
-        assert sum(t.numel() * t.element_size() for t in tensors) == cfg.kv_cache_bytes(3, 10, dtype_bytes=4)
-
-    def test_sixteen_bytes_per_parameter(self) -> None:
-        cfg = named("llama-2-7b")
-        need = training_memory(cfg, 1, 4096)
-        assert need.weights + need.gradients + need.optimizer == 16 * cfg.n_params()
-        assert need.total - need.activations == 16 * cfg.n_params()
-
-    @pytest.mark.parametrize(
-        "cfg",
-        [LlamaConfig(), LlamaConfig(vocab_size=900, dim=256, n_heads=8, n_layers=3, hidden_dim=700)],
-        ids=["default", "wide"],
-    )
-    def test_activations_are_near_what_torch_keeps(self, cfg: LlamaConfig) -> None:
-        model, tokens = Llama(cfg), torch.zeros(2, 100, dtype=torch.int64)
-        own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
-        kept: dict[int, torch.UntypedStorage] = {}
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                kept[storage.data_ptr()] = storage
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            model.loss(tokens, tokens)
-        measured = sum(storage.nbytes() for storage in kept.values())
-        estimate = training_memory(cfg, 2, 100, 4, 4, 8, activation_bytes=4).activations
-        # plain PyTorch on a CPU also keeps each norm's unscaled result and a second copy of the mixed values
-        assert 1.0 <= measured / estimate <= 1.2
-
-    def test_recomputing_keeps_one_block_and_the_inputs_of_all(self) -> None:
-        cfg = LlamaConfig(n_layers=1)
-        one = training_memory(cfg, 1, 10).activations
-        block_input = 10 * cfg.dim * 2
-        assert training_memory(cfg, 1, 10, recompute=True).activations == one + block_input
-        ten = training_memory(cfg.replace(n_layers=10), 1, 10, recompute=True).activations
-        assert ten == one + 10 * block_input
-
-    def test_what_cannot_be(self) -> None:
-        with pytest.raises(ValueError, match="batch is -1"):
-            kv_cache_bytes(LlamaConfig(), -1, 1)
-        with pytest.raises(ValueError, match="expected a dense model"):
-            training_memory(named("mixtral-8x7b"), 1, 1)
 
 
 class TestScaling:

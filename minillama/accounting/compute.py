@@ -25,6 +25,7 @@ PEAK_FLOPS = {  # dense 16-bit FLOP/s; data sheets that say twice as much assume
     "a100": 312e12,
     "h100": 989.4e12,
     "h100-pcie": 756e12,
+    "b200": 2250e12,
 }
 SECONDS_PER_DAY = 86_400
 

@@ -1,11 +1,12 @@
-"""Bytes: the key/value cache of inference, and what training holds.
+"""Bytes: the key/value cache of inference, and what each GPU holds in training.
 
-Left out: the allocator's own losses, temporary buffers of kernels, and what parallelism shards or repeats.
+Left out: the allocator's own losses, temporary buffers of kernels and of communication.
 
 References
 ----------
-Rajbhandari et al. 2019, ZeRO, arXiv 1910.02054, section 3.1 (16 bytes per parameter); Korthikanti et al.
-2022, arXiv 2205.05198, section 4 (activations, layer by layer; there for GPT, here counted for LLaMA).
+Rajbhandari et al. 2019, ZeRO, arXiv 1910.02054, sections 3.1 and 5 (16 bytes per parameter, and how they are
+shared out); Korthikanti et al. 2022, arXiv 2205.05198, section 4 (activations, layer by layer; there for GPT,
+here counted for LLaMA).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..config import LlamaConfig
+from ..fields import whole_number
+from .layout import MIXED, Layout, Precision
 from .parameters import count_parameters
 
 
@@ -42,55 +45,71 @@ def kv_cache_bytes(cfg: LlamaConfig, batch: int, seq_len: int, dtype_bytes: int 
 
 @dataclass(frozen=True)
 class TrainingMemory:
-    """Bytes that training holds, by part."""
+    """Bytes on one GPU, by part.
+
+    Attributes
+    ----------
+    weights, gradients, optimizer : int
+        This GPU's share of each.
+    gathered : int
+        What sharded weights and gradients need whole for a moment: two blocks' weights (the one at work and
+        the next), embedding, head and last norm, and one block's gradients.
+    activations : int
+        Kept from the forward pass for the backward pass.
+    logits : int
+        Log-probabilities and their gradient, in 32 bits.
+    """
 
     weights: int
     gradients: int
     optimizer: int
+    gathered: int
     activations: int
+    logits: int
 
     @property
     def total(self) -> int:
         """All parts together."""
-        return self.weights + self.gradients + self.optimizer + self.activations
+        held = self.weights + self.gradients + self.optimizer + self.gathered
+        return held + self.activations + self.logits
 
 
 def training_memory(
     cfg: LlamaConfig,
     batch: int,
     seq_len: int,
-    weight_bytes: int = 2,
-    gradient_bytes: int = 2,
-    optimizer_bytes: int = 12,
-    activation_bytes: int = 2,
-    recompute: bool = False,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
+    precision: Precision = MIXED,
+    logits_at_once: int | None = None,
 ) -> TrainingMemory:
-    """Estimate the memory of training with AdamW on one device.
+    """Estimate the memory that training with AdamW takes on each GPU.
+
+    With t = `layout.tensor`, d = `layout.data`, N parameters, of which the norms are on all t GPUs:
+
+    - state: ``n = norms + (N - norms) / t`` parameters, at the precision's bytes each; optimiser, gradients,
+      weights divided by d from ZeRO's stage 1, 2, 3 on.
+    - activations, per token: in each block ``4 C`` numbers (the stream and its normalised copy, twice),
+      ``2 H D + 2 K D`` (queries, keys, values, the mixed values), ``4 F`` (gate, its activation, up, their
+      product), and a 32-bit number per head (attention keeps no score matrix); ``2 C`` for the last norm.
+      All divided by t. Recomputing: ``C`` in each block, and one whole block.
+    - logits, per token: ``2 V`` 32-bit numbers, divided by t.
 
     Parameters
     ----------
     cfg : LlamaConfig
         Without experts.
     batch, seq_len : int
-        Sequences in a step, and tokens in each.
-    weight_bytes, gradient_bytes, optimizer_bytes : int
-        Per parameter. The defaults are mixed precision: 16-bit weights and gradients, and in 32 bits a
-        copy of the weights and two moments. All in 32 bits: 4, 4 and 8.
-    activation_bytes : int
-        Per number kept for the backward pass; the log-probabilities are always kept in 32 bits.
-    recompute : bool
-        Keep only each block's input, and one block's activations while it is computed again.
+        Sequences that a replica takes at once, and tokens in each.
+    layout : Layout
+        Default: one GPU.
+    precision : Precision
+        Default: mixed, 16 bytes per parameter.
+    logits_at_once : int, optional
+        A loss in chunks, as `minillama.Llama.loss`, holds no more than so many. Default: all of them.
 
     Returns
     -------
     TrainingMemory
-
-    Notes
-    -----
-    Kept per token and block, with an attention that does not keep the score matrix: ``4 C`` (the residual
-    stream and its normalised copy, twice), ``2 H D + 2 K D`` (queries, keys, values, the mixed values) and
-    ``4 F`` (gate, its activation, up, their product), and one 32-bit number per head. Then ``2 C + V`` for
-    the last norm and the loss.
 
     Examples
     --------
@@ -98,20 +117,61 @@ def training_memory(
     >>> need = training_memory(cfg, batch=1, seq_len=4096)
     >>> (need.weights + need.gradients + need.optimizer) // cfg.n_params()
     16
-    >>> round(need.activations / 2**30, 1)
-    19.3
+    >>> [round(part / 1e9, 1) for part in (need.activations, need.logits)]
+    [20.2, 1.0]
+    >>> shared = training_memory(cfg, batch=1, seq_len=4096, layout=Layout(data=8, zero=3))
+    >>> [round(part / 1e9, 1) for part in (need.total, shared.total)]
+    [129.1, 36.5]
     """
     if cfg.moe is not None:
         raise ValueError("moe: the memory of experts depends on how they are spread; expected a dense model")
-    tokens, C, D = batch * seq_len, cfg.dim, cfg.head_dim
-    numbers = 4 * C + 2 * D * (cfg.n_heads + cfg.n_kv_heads) + 4 * cfg.hidden_dim
-    block = activation_bytes * numbers + 4 * cfg.n_heads
-    blocks = block + cfg.n_layers * C * activation_bytes if recompute else cfg.n_layers * block
-    ends = 2 * C * activation_bytes + 4 * cfg.vocab_size
-    n = count_parameters(cfg).total
+    tokens = whole_number("batch", batch, 1) * whole_number("seq_len", seq_len, 1)
+    count, t = count_parameters(cfg), layout.tensor
+    n = count.norms + _share(count.total - count.norms, t)
+    shared_from = {stage: layout.data if layout.zero >= stage else 1 for stage in (1, 2, 3)}
+    kept = tokens * activation_bytes_per_token(cfg, precision, layout.recompute)
+    logits = tokens * cfg.vocab_size
     return TrainingMemory(
-        weights=n * weight_bytes,
-        gradients=n * gradient_bytes,
-        optimizer=n * optimizer_bytes,
-        activations=tokens * (blocks + ends),
+        weights=_share(n * precision.weights, shared_from[3]),
+        gradients=_share(n * precision.gradients, shared_from[2]),
+        optimizer=_share(n * precision.optimizer, shared_from[1]),
+        gathered=_gathered(cfg, layout, precision),
+        activations=_share(kept, t),
+        logits=_share(8 * min(logits, logits if logits_at_once is None else logits_at_once), t),
     )
+
+
+def activation_bytes_per_token(
+    cfg: LlamaConfig, precision: Precision = MIXED, recompute: bool = False
+) -> int:
+    """Return what the forward pass keeps of one token, over all blocks, before anything is shared.
+
+    Examples
+    --------
+    >>> cfg = LlamaConfig.named("llama-1-65b")
+    >>> [round(activation_bytes_per_token(cfg, recompute=again) / 1e6, 2) for again in (False, True)]
+    [24.63, 1.65]
+    """
+    C, D = cfg.dim, cfg.head_dim
+    numbers = 4 * C + 2 * D * (cfg.n_heads + cfg.n_kv_heads) + 4 * cfg.hidden_dim
+    block = precision.activations * numbers + 4 * cfg.n_heads
+    inputs = cfg.n_layers * C * precision.activations
+    return (inputs + block if recompute else cfg.n_layers * block) + 2 * C * precision.activations
+
+
+def _gathered(cfg: LlamaConfig, layout: Layout, precision: Precision) -> int:
+    """Count what must be whole for a moment on each GPU where the replicas share gradients or weights."""
+    if layout.data == 1 or layout.zero < 2:
+        return 0
+    count, one = count_parameters(cfg), count_parameters(cfg.replace(n_layers=1))
+    block = one.non_embedding - cfg.dim
+    gradients = _share(block, layout.tensor) * precision.gradients
+    if layout.zero == 2:
+        return gradients
+    ends = count.embedding + count.output + cfg.dim
+    return gradients + _share(2 * block + ends, layout.tensor) * precision.weights
+
+
+def _share(whole: int, among: int) -> int:
+    """Divide, rounding up."""
+    return -(-whole // among)
