@@ -72,8 +72,15 @@ class Placement:
         return tensor
 
     def clip(self, parameters: Iterable[Tensor], max_norm: float) -> Tensor:
-        """Scale the gradients down to `max_norm` if they are longer; return their norm before, over all."""
-        return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+        """Scale the gradients down to `max_norm` if they are longer; return their norm before, over all.
+
+        Gradients whose norm is not finite stay as they are, so that the culprit can be found.
+        """
+        parameters = [parameter for parameter in parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if bool(norm.isfinite()):
+            torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
+        return norm
 
     def save(
         self,
@@ -107,6 +114,10 @@ class Placement:
             if name not in parameters or value.shape not in (parameters[name].shape, torch.Size([])):
                 raise CheckpointError(f"{run_dir}: optimiser tensor {full_name} fits no parameter")
             optimizer.state[parameters[name]][key] = value.to(parameters[name].device)
+
+    def agreed(self, flag: bool) -> bool:
+        """Return whether any process raised its flag: all of them stop at the same step, or none."""
+        return flag
 
     def barrier(self) -> None:
         """Wait until every process has come here."""

@@ -1,121 +1,41 @@
 """The training loop: one pure function of the step number, so that a resumed run equals an unbroken one.
 
-Batch `i` depends on `i` alone (see `minillama.data.packing.Rows`), the learning rate on `i` alone, and
-the checkpoint holds weights, both AdamW moments and the step. Left out here: mixed precision,
-gradient accumulation and several processes.
+Batch `i` depends on `i` alone (see `minillama.data.packing.Rows`), the learning rate on `i` alone, nothing
+is drawn at random on the way, and the checkpoint holds the rest: weights, AdamW's moments and its count of
+steps, the loss scale, the memory of the spike watch, and the step. How one update is made is told in
+`update.py`, what several processes change in `placement.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from ..accounting import flops_per_token, mfu
 from ..checkpoints import CheckpointError
-from ..checkpoints.native import write_atomically
-from ..data.packing import IGNORE_INDEX, Batches
+from ..data.packing import Batches
+from ..inference import sample_texts
 from ..model import Llama
 from ..reference import cosine
 from ..tokenizer import Tokenizer
-from .optimizer import adamw
+from . import log
+from .config import TrainConfig
+from .log import Step
 from .placement import Placement
+from .precision import LossScale
+from .reading import MicroBatch, evaluate, micro_batches
+from .state import RunState
+from .update import NotFiniteError, Updater
+
+SAMPLE_TOKENS = 60
 
 
 class TrainingError(RuntimeError):
     """A run that cannot go on: the text says at which step and why; the last good state is kept."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train. The defaults are LLaMA's where it says (arXiv 2302.13971, section 2.3).
-
-    Parameters
-    ----------
-    steps : int
-        Optimiser steps in the whole run.
-    batch_size : int
-        Rows per step.
-    lr : float
-        Peak learning rate.
-    warmup : int
-        Steps of linear warm-up.
-    min_lr : float
-        Learning rate at the end, as a share of the peak.
-    weight_decay, beta1, beta2, eps : float
-        Of AdamW.
-    grad_clip : float
-        Largest norm of the gradient over all parameters; longer ones are scaled down to it.
-    checkpoint_every : int
-        Steps between checkpoints; 0 writes only where the caller asks.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
-
-    Examples
-    --------
-    >>> TrainConfig(steps=100).beta2
-    0.95
-    """
-
-    steps: int
-    batch_size: int = 16
-    lr: float = 3e-4
-    warmup: int = 0
-    min_lr: float = 0.1
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.95
-    eps: float = 1e-8
-    grad_clip: float = 1.0
-    checkpoint_every: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected at least 1")
-        for name in ("warmup", "checkpoint_every", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected at least 0")
-        for name in ("lr", "eps", "grad_clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected a positive number")
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step did.
-
-    Parameters
-    ----------
-    step : int
-        Steps done so far, this one included.
-    loss : float
-        Mean nats per token of the batch, before the update.
-    lr : float
-        Learning rate used.
-    grad_norm : float
-        Norm of the gradient before clipping.
-    tokens : int
-        Targets in the batch.
-    seconds : float
-        Wall-clock time of the step.
-    """
-
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-    tokens: int
-    seconds: float
 
 
 class Trainer:
@@ -133,6 +53,20 @@ class Trainer:
         Where checkpoints and ``log.jsonl`` go; nothing is written without it.
     placement : Placement, optional
         Where the model lives; None: in this process, whole.
+    held_out : Batches, optional
+        Rows that the held-out loss is read on.
+    peak_flops : float, optional
+        FLOP/s of the hardware, for the MFU in the log.
+
+    Attributes
+    ----------
+    step : int
+        Steps done so far.
+
+    Raises
+    ------
+    ValueError
+        If a batch cannot be cut evenly over micro-batches and processes.
 
     Examples
     --------
@@ -153,114 +87,161 @@ class Trainer:
         tokenizer: Tokenizer | None = None,
         run_dir: str | Path | None = None,
         placement: Placement | None = None,
+        held_out: Batches | None = None,
+        peak_flops: float | None = None,
     ) -> None:
         self.placement = Placement() if placement is None else placement
-        self.model = model
-        self._loss_sums = self.placement.prepare(model)
-        self.rows = rows
-        self.config = config
-        self.tokenizer = tokenizer
+        if config.batch_size % (config.accumulate * self.placement.world):
+            raise ValueError(
+                f"batch_size {config.batch_size} cannot be shared by {self.placement.world} processes with"
+                f" {config.accumulate} micro-batches each: make it a multiple of both together"
+            )
+        self.model, self.rows, self.config, self.tokenizer = model, rows, config, tokenizer
         self.run_dir = None if run_dir is None else Path(run_dir)
+        self.held_out, self.peak_flops = held_out, peak_flops
+        self.update = Updater(model, config, self.placement)
         self.step = 0
-        self.optimizer = adamw(
-            model, config.lr, (config.beta1, config.beta2), config.eps, config.weight_decay
-        )
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the run."""
+        return self.update.optimizer
 
     @classmethod
-    def resume(cls, run_dir: str | Path, rows: Batches, placement: Placement | None = None) -> Trainer:
+    def resume(
+        cls,
+        run_dir: str | Path,
+        rows: Batches,
+        placement: Placement | None = None,
+        held_out: Batches | None = None,
+        peak_flops: float | None = None,
+        config: TrainConfig | None = None,
+    ) -> Trainer:
         """Return the trainer of the run in `run_dir`, at the step of its last checkpoint.
+
+        Parameters
+        ----------
+        run_dir, rows, placement, held_out, peak_flops
+            As for a new run.
+        config : TrainConfig, optional
+            The options as the caller has them. None: those that the run began with.
 
         Raises
         ------
         CheckpointError
             If there is no whole checkpoint.
         ValueError
-            If `rows` are not those that the run began with.
+            If `rows` are not those that the run began with, or `config` would alter it: the fields are named.
         """
         placement = Placement() if placement is None else placement
         run_dir = Path(run_dir)
-        model, tokenizer, state = placement.load(run_dir)
+        model, tokenizer, stored = placement.load(run_dir)
         try:
-            known, config = state.values["rows"], TrainConfig(**state.values["config"])
-            step = int(state.values["step"])
+            state = RunState.from_dict(stored.values)
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error!r})") from None
-        trainer = cls(model, rows, config, tokenizer, run_dir, placement)
-        if known != rows.fingerprint:
+            raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error})") from None
+        if config is not None and (changed := state.config.changes(config)):
+            raise ValueError(
+                f"{run_dir}: that would be another run than the one that began: {', '.join(changed)}"
+            )
+        if state.rows != rows.fingerprint:
             raise ValueError(f"{run_dir}: the run was trained on other data; give the same corpus and seed")
-        trainer.step = step
-        placement.restore(model, trainer.optimizer, state, run_dir)
+        trainer = cls(
+            model, rows, config or state.config, tokenizer, run_dir, placement, held_out, peak_flops
+        )
+        placement.restore(model, trainer.optimizer, stored, run_dir)
+        trainer.step = state.step
+        trainer.update.watch.remember(state.watch)
+        if state.loss_scale is not None:
+            trainer.update.scale = LossScale(state.loss_scale, state.good_steps)
         if placement.is_main:
-            trainer._shorten_log()
+            log.shorten(run_dir, trainer.step)
+            for left_over in run_dir.glob(".*.tmp"):  # of a write that was killed
+                left_over.unlink()
+        placement.barrier()
         return trainer
 
     def __iter__(self) -> Iterator[Step]:
-        """Do the remaining steps, yielding each; stop anywhere and iterate again to go on."""
+        """Do the remaining steps, yielding each; stop anywhere and iterate again to go on.
+
+        Raises
+        ------
+        TrainingError
+            If the loss or a gradient is not finite: the text names the step and the module or parameter.
+        """
         while self.step < self.config.steps:
-            done = self._one_step()
-            self._log(done)
-            every = self.config.checkpoint_every
-            if every and self.step % every == 0:
+            done = self._read(self._one_step())
+            if self.run_dir is not None and self.placement.is_main:
+                log.append(self.run_dir, done)
+            if _is_due(self.step, self.config.checkpoint_every):
                 self.save()
             yield done
 
     def _one_step(self) -> Step:
-        """Draw the batch of this step, go forward and backward, clip, update."""
-        start = time.perf_counter()
-        device = self.model.tok_embeddings.weight.device
-        tokens, targets = (
-            torch.from_numpy(self.placement.rows(array)).to(device)
-            for array in self.rows.batch(self.step, self.config.batch_size)
-        )
-        counted = self.placement.total((targets != IGNORE_INDEX).sum())
-        lr = self.config.lr * cosine(self.step, self.config.steps, self.config.warmup, self.config.min_lr)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.zero_grad()
-        with self.placement.micro_batch(last=True):
-            nats, _ = self._loss_sums(tokens, targets)
-            (nats / counted * self.placement.averaged_over).backward()
-        loss = self.placement.total(nats.detach()) / counted
-        norm = self.placement.clip(self.model.parameters(), self.config.grad_clip)
-        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            raise TrainingError(
-                f"step {self.step + 1}: {self._first_bad(loss)} is not finite; weights are as before it"
-            )
-        self.optimizer.step()
+        """Draw the batch of this step, and update by it."""
+        start, config = time.perf_counter(), self.config
+        batch = micro_batches(self.rows, self.step, config, self.placement, self.update.device)
+        lr = config.lr * cosine(self.step, config.steps, config.warmup, config.min_lr)
+        try:
+            update = self.update(batch, lr)
+        except NotFiniteError as error:
+            raise TrainingError(f"step {self.step + 1}: {error}; weights are as before it") from None
         self.step += 1
-        return Step(self.step, loss.item(), lr, norm.item(), int(counted), time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        speed = self.placement.world * sum(micro.tokens.numel() for micro in batch) / seconds
+        return Step(
+            self.step,
+            lr=lr,
+            seconds=seconds,
+            tokens_per_second=speed,
+            mfu=self._mfu(speed, batch[0]),
+            **asdict(update),
+        )
 
-    def _first_bad(self, loss: Tensor) -> str:
-        """Name what went wrong: the loss, or the first parameter with a non-finite gradient."""
-        if not math.isfinite(loss.item()):
-            return f"the loss ({loss.item()})"
-        for name, parameter in self.model.named_parameters():
-            if parameter.grad is not None and not bool(parameter.grad.isfinite().all()):
-                return f"the gradient of {name}"
-        return "the gradient's norm"
+    def _mfu(self, tokens_per_second: float, micro: MicroBatch) -> float | None:
+        """Return the share of the peak, where it is known."""
+        if self.peak_flops is None:
+            return None
+        work = flops_per_token(self.model.cfg, micro.tokens.shape[1])
+        return mfu(work, tokens_per_second, self.peak_flops)
+
+    def _read(self, done: Step) -> Step:
+        """Add the held-out loss and a sample where they are due."""
+        if self.held_out is not None and _is_due(self.step, self.config.evaluate_every):
+            done = replace(done, held_out=self.evaluate(self.held_out, self.config.evaluate_rows))
+        if self.tokenizer is not None and _is_due(self.step, self.config.sample_every):
+            length = min(SAMPLE_TOKENS, self.model.cfg.max_seq_len - 1)
+            text = sample_texts(self.model, self.tokenizer, 1, length, 0.8, seed=self.step)[0]
+            done = replace(done, sample=" ".join(text.split()))
+        return done
+
+    def evaluate(self, rows: Batches, count: int | None = None) -> float:
+        """Return the mean loss over the first `count` of `rows` (None: all), in nats per target."""
+        return evaluate(self.update.loss_sums, rows, count, self.config, self.placement, self.update.device)
 
     def save(self) -> Path:
-        """Write weights, optimiser and step into `run_dir` in one atomic file."""
+        """Write weights, optimiser and state into `run_dir`, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the trainer has no `run_dir`.
+        OSError
+            If the disk is full or not writable; an earlier checkpoint is then still intact.
+        """
         if self.run_dir is None:
             raise ValueError("this trainer has no run_dir: give one to write checkpoints")
-        values = {
-            "step": self.step,
-            "config": dataclasses.asdict(self.config),
-            "rows": self.rows.fingerprint,
-        }
-        return self.placement.save(self.model, self.optimizer, self.tokenizer, values, self.run_dir)
+        scale = self.update.scale
+        state = RunState(
+            self.step,
+            self.config,
+            self.rows.fingerprint,
+            None if scale is None else scale.scale,
+            0 if scale is None else scale.good_steps,
+            self.update.watch.memory(),
+        )
+        return self.placement.save(self.model, self.optimizer, self.tokenizer, state.to_dict(), self.run_dir)
 
-    def _log(self, done: Step) -> None:
-        """Append one JSON line to the run's log."""
-        if self.run_dir is not None and self.placement.is_main:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-            with (self.run_dir / "log.jsonl").open("a") as log:
-                log.write(json.dumps(dataclasses.asdict(done)) + "\n")
 
-    def _shorten_log(self) -> None:
-        """Drop the lines of steps after the checkpoint: they will be done again."""
-        assert self.run_dir is not None
-        log = self.run_dir / "log.jsonl"
-        if log.exists():
-            lines = [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-            write_atomically(log, b"".join(line for line in lines if json.loads(line)["step"] <= self.step))
+def _is_due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

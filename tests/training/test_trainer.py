@@ -181,9 +181,9 @@ def test_schedule_rises_to_the_peak_and_falls_to_a_tenth() -> None:
 
 @pytest.mark.error_contract
 def test_configurations_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="steps is 0: expected at least 1"):
+    with pytest.raises(ValueError, match="steps is 0: expected a whole number of at least 1"):
         TrainConfig(steps=0)
-    with pytest.raises(ValueError, match="lr is nan: expected a positive number"):
+    with pytest.raises(ValueError, match="lr is nan: expected a finite number above 0"):
         TrainConfig(steps=1, lr=float("nan"))
     with pytest.raises(ValueError, match="cannot fill a batch"):
         rows().batch(0, 1000)
