@@ -58,6 +58,8 @@ class ByteLevelBPE:
     [b'he', b'll', b'o']
     """
 
+    decode_errors = "replace"
+
     def __init__(
         self,
         tokens: Sequence[bytes],

@@ -12,6 +12,7 @@ form a piece, those with the highest score), or by a list of merges (its copy in
 Sources: Kudo and Richardson, arXiv 1808.06226; SentencePiece's ``src/bpe_model.cc``.
 """
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,9 @@ SPACE = "▁"
 BYTE_PIECE = regex.compile("<0x[0-9A-F]{2}>")
 UNKNOWN_TEXT = " ⁇ "
 """What an unknown token is decoded as, unless the model says otherwise."""
+EACH_BYTE = "minillama.each_byte"
+"""Error handler of `bytes.decode`: a U+FFFD for each byte that is not UTF-8, as SentencePiece does."""
+codecs.register_error(EACH_BYTE, lambda error: ("\ufffd" * (error.end - error.start), error.end))
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class SentencePieceBPE:
     >>> [model.token_bytes(i).decode() for i in model.encode("ab a!")]
     [' a', 'b', ' a', ' ⁇ ']
     """
+
+    decode_errors = EACH_BYTE
 
     def __init__(
         self,

@@ -20,6 +20,8 @@ BEGIN, END = "<|begin|>", "<|end|>"
 class Model(Protocol):
     """What ``Tokenizer`` needs of an algorithm."""
 
+    decode_errors: str  # error handler of `bytes.decode`: what becomes of bytes that are not UTF-8
+
     def __len__(self) -> int:
         """Count the ids, including those left to special tokens."""
 
@@ -221,6 +223,10 @@ class Tokenizer:
     def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
         """Turn ids back into text; bytes that are not UTF-8 become U+FFFD.
 
+        How many, follows the library that the vocabulary is of: byte-level ones write one for a character
+        that was cut short, SentencePiece one for each byte. (``tokenizers``, given SentencePiece's bytes in
+        a ``tokenizer.json``, replaces the whole run of byte tokens, with the valid characters in it.)
+
         Parameters
         ----------
         ids
@@ -245,7 +251,7 @@ class Tokenizer:
         >>> tok.decode(tok.encode("to be", eos=True), skip_special=False)
         'to be<|end|>'
         """
-        return self.decode_bytes(ids, skip_special).decode("utf-8", errors="replace")
+        return self.decode_bytes(ids, skip_special).decode("utf-8", self.model.decode_errors)
 
     def decode_bytes(self, ids: Iterable[int], skip_special: bool = True) -> bytes:
         r"""Turn ids back into the exact bytes; parameters as for ``decode``.
