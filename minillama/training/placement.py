@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from ..checkpoints import CheckpointError
-from ..checkpoints.native import TrainingState, load_for_training, save_native
+from ..checkpoints.native import TrainingState, save_native
+from ..checkpoints.runs import load_run, remove_shards
 from ..model import Llama
 from ..tokenizer import Tokenizer
 
@@ -41,6 +42,8 @@ class Placement:
     averaged_over : int
         Processes over which the engine averages gradients: the trainer multiplies its loss by it, so that
         what arrives is the sum.
+    whole : bool
+        Whether each process has all of the model and can generate text by itself.
 
     Examples
     --------
@@ -52,6 +55,7 @@ class Placement:
     world = 1
     is_main = True
     averaged_over = 1
+    whole = True
 
     def prepare(self, model: Llama) -> LossSums:
         """Place `model` (in place where its parameters are replaced) and return its `loss_sums`."""
@@ -92,11 +96,13 @@ class Placement:
     ) -> Path:
         """Write weights, optimiser and `values` (JSON) into `run_dir`, whole or not at all."""
         state = TrainingState(values, moments(model, optimizer))
-        return save_native(model, tokenizer, run_dir, state)
+        file = save_native(model, tokenizer, run_dir, state)
+        remove_shards(run_dir)  # of a run that several processes began
+        return file
 
     def load(self, run_dir: Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
-        """Read what `save` wrote, before `prepare`."""
-        return load_for_training(run_dir)
+        """Read the last checkpoint, before `prepare`, whichever placement wrote it."""
+        return load_run(run_dir)
 
     def restore(
         self, model: Llama, optimizer: torch.optim.Optimizer, state: TrainingState, run_dir: Path

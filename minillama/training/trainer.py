@@ -209,7 +209,8 @@ class Trainer:
         """Add the held-out loss and a sample where they are due."""
         if self.held_out is not None and _is_due(self.step, self.config.evaluate_every):
             done = replace(done, held_out=self.evaluate(self.held_out, self.config.evaluate_rows))
-        if self.tokenizer is not None and _is_due(self.step, self.config.sample_every):
+        speaks = self.placement.whole and _is_due(self.step, self.config.sample_every)
+        if speaks and self.tokenizer is not None:
             length = min(SAMPLE_TOKENS, self.model.cfg.max_seq_len - 1)
             text = sample_texts(self.model, self.tokenizer, 1, length, 0.8, seed=self.step)[0]
             done = replace(done, sample=" ".join(text.split()))

@@ -1,0 +1,94 @@
+"""The last checkpoint of a training run, whether one process wrote it or several, as one process reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ..model import Llama
+from ..tokenizer import Tokenizer
+from .native import FILE, TrainingState, load_for_training, save_native
+from .sharded import complete_shards, open_shards
+from .slices import read_tensors
+
+
+def load_run(run_dir: str | Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
+    """Read the last checkpoint of a run, whole, with the state of its optimiser.
+
+    Parameters
+    ----------
+    run_dir : path
+        Holds the package's own file, or a sharded checkpoint; of both, that of the later step counts.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no whole checkpoint.
+    """
+    shards = latest_shards(run_dir)
+    return load_for_training(run_dir) if shards is None else load_sharded(shards)
+
+
+def latest_shards(run_dir: str | Path) -> Path | None:
+    """Return the sharded checkpoint that the run in `run_dir` goes on from; None if there is none.
+
+    Examples
+    --------
+    >>> latest_shards("no/such/run") is None
+    True
+    """
+    complete = complete_shards(run_dir)
+    if not complete or int(complete[-1].name.removeprefix("shards-")) <= _native_step(Path(run_dir)):
+        return None
+    return complete[-1]
+
+
+def load_sharded(directory: str | Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
+    """Read a sharded checkpoint into one process: model, tokenizer and the state of its run."""
+    shards = open_shards(directory)
+    model = Llama(shards.cfg)
+    state = {
+        name: torch.empty_like(tensor, device="cpu")
+        for name, tensor in shards.tensors.items()
+        if name.startswith("training.")
+    }
+    read_tensors(directory, {f"model.{name}": p for name, p in model.named_parameters()} | state)
+    moments = {name.removeprefix("training."): tensor for name, tensor in state.items()}
+    return model, shards.tokenizer, TrainingState(shards.values, moments)
+
+
+def consolidate(run_dir: str | Path) -> Path:
+    """Turn a run's sharded checkpoint into the package's own single file, which every command reads.
+
+    One process does this, and holds model and optimiser while it does. The run can be resumed as before.
+
+    Returns
+    -------
+    Path
+        The file; where there is no sharded checkpoint, nothing has been done.
+    """
+    shards = latest_shards(run_dir)
+    if shards is not None:
+        model, tokenizer, state = load_sharded(shards)
+        save_native(model, tokenizer, run_dir, state)
+    remove_shards(run_dir)
+    return Path(run_dir) / FILE
+
+
+def remove_shards(run_dir: str | Path) -> None:
+    """Remove the sharded checkpoints in `run_dir`, when a single file has taken their place."""
+    for directory in complete_shards(run_dir):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _native_step(run_dir: Path) -> int:
+    """Return the step of the run's single file; -1 if there is none that can be read."""
+    try:
+        with safe_open(run_dir / FILE, framework="pt") as reader:
+            return int(json.loads((reader.metadata() or {})["training"])["step"])
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return -1

@@ -1,0 +1,74 @@
+"""The processes of one run: joining those that torchrun started, and what to say when one of them is gone.
+
+torchrun gives each process its number and a place to meet. They talk over nccl where there is a GPU for each,
+else over gloo; the command is the same.
+
+    torchrun --nproc-per-node=2 -m minillama train --corpus poems.txt
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+TIMEOUT = timedelta(minutes=5)
+"""How long a process waits for the others before it gives up: longer than one writes a checkpoint."""
+
+
+class ProcessLostError(RuntimeError):
+    """Another process of the run has ended or hangs: this one cannot go on."""
+
+
+def under_torchrun() -> bool:
+    """Whether torchrun, or what speaks like it, started this process."""
+    return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
+
+
+@contextmanager
+def process_group(timeout: timedelta = TIMEOUT) -> Iterator[torch.device]:
+    """Join the other processes; yield the device of this one.
+
+    Parameters
+    ----------
+    timeout : timedelta
+        A collective operation that takes longer ends the run.
+
+    Raises
+    ------
+    ProcessLostError
+        Out of the block, in place of what torch raises when another process is gone. The first process to
+        notice says so in full; the text of the others is empty, so that the user reads one line.
+    """
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    on_gpu = torch.cuda.is_available() and local < torch.cuda.device_count()
+    device = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    store, rank, world = next(iter(dist.rendezvous("env://", timeout=timeout)))
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world, timeout=timeout
+    )
+    try:
+        yield device
+    except RuntimeError as error:
+        if not _is_lost(error):
+            raise
+        first = store.add("minillama/lost", 1) == 1
+        told = f"another of the run's {world} processes has ended or hangs; process {rank} cannot go on"
+        raise ProcessLostError(told if first else "") from error
+    dist.destroy_process_group()
+
+
+def _is_lost(error: RuntimeError) -> bool:
+    """Whether torch's error says that a connection broke or a wait was too long."""
+    if isinstance(error, dist.DistError):
+        return True
+    text = str(error).lower()
+    return any(
+        sign in text for sign in ("connection closed by peer", "connection reset", "timed out", "gloo")
+    )
