@@ -150,14 +150,14 @@ def _advice(task: Task, gpus: int, last: Rejected, shortages: list[float]) -> st
             f"no layout of {gpus:,} GPUs is possible. The last one tried, {last.layout}: {last.reason};"
             " make the batch larger, or take another number of GPUs"
         )
-    told = f"{gpus:,} GPUs with {_gb(task.capacity)} to fill are {_gb(min(shortages))} each too small"
+    lack = f"in the best layout each GPU lacks {_gb(min(shortages))} of {_gb(task.capacity + min(shortages))}"
     more = 2 * gpus
     while more <= ENOUGH:
         for layout in layouts(more):
             if _impossible(task, layout) is None and task.memory(layout, 1).total <= task.capacity:
-                return f"{told}, in the best layout; {more:,} would do ({layout})"
+                return f"it does not fit: {lack}; {more:,} GPUs would do ({layout})"
         more *= 2
-    return f"{told}, in the best layout, and more of them do not help: shorten the sequences"
+    return f"it does not fit: {lack}, and more GPUs do not help: shorten the sequences"
 
 
 def _gb(size: float) -> str:

@@ -173,18 +173,18 @@ class TestFitting:
 
     @error_contract
     def test_it_says_by_how_much_and_what_would_do(self) -> None:
-        with pytest.raises(DoesNotFitError, match=r"1 GPUs with 36.0 GB to fill are 73.2 GB each too small"):
+        with pytest.raises(DoesNotFitError, match=r"in the best layout each GPU lacks 73.2 GB of 109.2 GB; 4 "):
             plan_training(named("llama-1-7b"), 1, Device.named("a100-40gb"), 10**9)
         with pytest.raises(DoesNotFitError) as caught:
             plan_training(named("llama-3.1-405b"), 8, H100, 10**9)
-        assert "128 would do (tensor 4 x data 32, all sharded, recomputing)" in str(caught.value)
+        assert "128 GPUs would do (tensor 4 x data 32, all sharded, recomputing)" in str(caught.value)
         plan_training(named("llama-3.1-405b"), 128, H100, 10**9)
         with pytest.raises(DoesNotFitError):
             plan_training(named("llama-3.1-405b"), 64, H100, 10**9)
 
     @error_contract
     def test_activations_of_one_sequence_may_be_too_much_for_any_number(self) -> None:
-        with pytest.raises(DoesNotFitError, match="more of them do not help: shorten the sequences"):
+        with pytest.raises(DoesNotFitError, match="more GPUs do not help: shorten the sequences"):
             plan_training(
                 named("llama-3.1-405b"), 64, Device.named("a100-40gb"), 10**9, seq_len=2**21,
                 batch_tokens=2**30,
