@@ -1,37 +1,77 @@
-"""Checkpoints on disk: the package's own format; foreign ones join by one adapter each."""
+"""Checkpoints on disk in four formats: the package's own, Hugging Face's, Meta's, and GGUF.
+
+`load` and `save` work on models in memory, `convert` from file to file, one tensor at a time. Importing this
+imports no torch: that waits until a model is made.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..model import Llama
-from ..tokenizer import Tokenizer
 from .errors import CheckpointError
-from .native import TrainingState, load_for_training, load_native, save_native
+from .formats import FORMATS, open_source, write
+from .native import TrainingState, load_for_training
+from .source import Source, TensorInfo
 
-__all__ = ["CheckpointError", "TrainingState", "load", "load_for_training", "save"]
+if TYPE_CHECKING:
+    import torch
+
+    from ..model import Llama
+    from ..tokenizer import Tokenizer
+
+__all__ = [
+    "FORMATS",
+    "CheckpointError",
+    "Source",
+    "TensorInfo",
+    "TrainingState",
+    "load",
+    "load_for_training",
+    "open_source",
+    "save",
+]
 
 
-def load(path: str | Path) -> tuple[Llama, Tokenizer | None]:
-    """Read a model and its tokenizer from a checkpoint directory.
+def load(path: str | Path, dtype: torch.dtype | str | None = "float32") -> tuple[Llama, Tokenizer | None]:
+    """Read a model and its tokenizer; what is there says which format it is.
 
     Parameters
     ----------
     path : path
-        A directory that `save` or a training run wrote.
+        A directory of ours, of Hugging Face's or of Meta's format, or a GGUF file.
+    dtype : torch.dtype or its name, optional
+        Of the model, float32 if nothing is said. None: the smallest that holds every stored weight exactly.
 
     Returns
     -------
     model : Llama
     tokenizer : Tokenizer or None
-        None if the checkpoint was saved without one.
+        None if the checkpoint holds none.
 
     Raises
     ------
     CheckpointError
-        If nothing is there, or what is there is broken: the text says which file, what and where.
+        If nothing is there, or what is there is broken or no LLaMA: the text says which file, what was
+        expected and what was found. Nothing large is allocated before shapes and sizes have been checked.
+    ValueError
+        If `dtype` is no floating-point dtype of torch.
+
+    Examples
+    --------
+    >>> import tempfile, minillama
+    >>> folder = tempfile.mkdtemp()
+    >>> save(minillama.Llama(minillama.LlamaConfig(n_layers=1)), None, folder)
+    >>> model, tokenizer = load(folder)
+    >>> model.cfg.n_layers, tokenizer
+    (1, None)
     """
-    return load_native(path)
+    from .torch_side import build, float_dtype
+
+    wanted = float_dtype(dtype)
+    with open_source(path) as source:
+        tokenizer = source.tokenizer
+        return build(source, wanted), tokenizer
 
 
 def save(
@@ -41,13 +81,14 @@ def save(
     format: str = "native",
     quantization: str | None = None,
 ) -> None:
-    """Write a model and its tokenizer into the directory `path`, whole or not at all.
+    """Write a model and its tokenizer, whole or not at all.
 
     Parameters
     ----------
     model : Llama
     tokenizer : Tokenizer or None
     path : path
+        A directory; with ``"gguf"`` a file.
     format : str
         ``"native"``, the package's own.
     quantization : str, optional
@@ -56,12 +97,14 @@ def save(
     Raises
     ------
     ValueError
-        If the format or quantization is not known.
+        If the format or quantization is not known, or the format cannot express the model or tokenizer.
     OSError
         If the disk is full or not writable; what was there before stays whole.
     """
-    if format != "native":
-        raise ValueError(f"format is {format!r}: expected 'native'")
+    from .torch_side import ModelSource
+
+    if format not in FORMATS:
+        raise ValueError(f"format is {format!r}: expected {', '.join(map(repr, FORMATS))}")
     if quantization is not None:
-        raise ValueError(f"quantization is {quantization!r}: expected None with the native format")
-    save_native(model, tokenizer, path)
+        raise ValueError(f"quantization is {quantization!r}: expected None until Part IV, chapter 23")
+    write(ModelSource(model, tokenizer), path, format)

@@ -11,25 +11,29 @@ the last good one is there. safetensors holds numbers and text only; nothing in 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ..config import LlamaConfig
-from ..model import Llama
-from ..tokenizer import Tokenizer, TokenizerError
+from ..tokenizer import Tokenizer
+from .atomic import replacing_file
+from .atomic import write_atomically as write_atomically
+from .dtypes import FLOATS, Array
 from .errors import CheckpointError
+from .safetensors_file import SafetensorsFile, write_safetensors
+from .source import Source, TensorInfo, match_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..model import Llama
 
 FILE = "minillama.safetensors"
 FORMAT = "minillama-1"
+MODEL, TRAINING = "model.", "training."  # what names of tensors begin with
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,96 @@ class TrainingState:
 
     values: dict[str, Any]
     tensors: dict[str, Tensor]
+
+
+class NativeSource(Source):
+    """A checkpoint of ours, open for reading; CheckpointError if it is missing, truncated or foreign."""
+
+    format = "native"
+
+    def __init__(self, path: Path) -> None:
+        if not (path / FILE).is_file():
+            raise CheckpointError(f"{path}: no checkpoint here (expected the file {FILE})")
+        self.path, self.files = path, [path / FILE]
+        self._file = SafetensorsFile(path / FILE)
+        try:
+            self.cfg = _config(self._file)
+            entries = {n: e for n, e in self._file.entries.items() if not n.startswith(TRAINING)}
+            shapes = {name: entry.shape for name, entry in entries.items()}
+            names = match_tensors(self._file.path, self.cfg, shapes, lambda name: MODEL + name)
+            self.tensors = {}
+            for name, theirs in names.items():
+                entry = entries[theirs]
+                if entry.dtype not in FLOATS:
+                    raise CheckpointError(
+                        f"{self._file.path}: tensor {theirs} is {entry.dtype}; expected floats"
+                    )
+                self.tensors[name] = TensorInfo(entry.shape, entry.dtype, entry.dtype, entry.n_bytes)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, name: str) -> Array:
+        """Read one weight."""
+        return self._file.read(MODEL + name)
+
+    def _tokenizer(self) -> Tokenizer | None:
+        text = self._file.metadata.get("tokenizer")
+        return None if text is None else Tokenizer.from_json(text)
+
+    def training(self) -> TrainingState:
+        """Read the state of a run; CheckpointError if there is none."""
+        from .torch_side import to_tensor
+
+        where = self._file.path
+        if "training" not in self._file.metadata:
+            raise CheckpointError(f"{where}: holds a finished model, not a run that can be resumed")
+        try:
+            values = dict(json.loads(self._file.metadata["training"]))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise CheckpointError(f"{where}: the state of its run cannot be read ({error})") from None
+        entries = {name: e for name, e in self._file.entries.items() if name.startswith(TRAINING)}
+        tensors = {
+            name.removeprefix(TRAINING): to_tensor(self._file.read(name), entry.dtype)
+            for name, entry in entries.items()
+        }
+        return TrainingState(values, tensors)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def write_native(
+    source: Source,
+    path: Path,
+    progress: Callable[[int], None] | None = None,
+    training: TrainingState | None = None,
+) -> None:
+    """Write a source into the directory `path`, replacing an earlier checkpoint there in one step."""
+    metadata = {"format": FORMAT, "config": json.dumps(source.cfg.to_dict())}
+    if source.tokenizer is not None:
+        metadata["tokenizer"] = source.tokenizer.to_json()
+    tensors = {MODEL + name: (info.shape, info.dtype) for name, info in source.tensors.items()}
+    state: Mapping[str, Tensor] = {}
+    if training is not None:
+        from .torch_side import dtype_name, to_array
+
+        metadata["training"] = json.dumps(training.values)
+        state = {TRAINING + name: tensor for name, tensor in training.tensors.items()}
+        tensors |= {name: (tuple(tensor.shape), dtype_name(tensor)) for name, tensor in state.items()}
+
+    def read(name: str) -> Array:
+        if name in state:
+            return to_array(state[name])
+        ours = name.removeprefix(MODEL)
+        if progress is not None:
+            progress(source.tensors[ours].n_bytes)
+        return source.read(ours)
+
+    path.mkdir(parents=True, exist_ok=True)
+    with replacing_file(path / FILE) as file:
+        write_safetensors(file, tensors, read, metadata)
 
 
 def save_native(
@@ -64,127 +158,26 @@ def save_native(
     OSError
         If the disk is full or not writable; an earlier checkpoint is then still intact.
     """
-    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in _weights(model).items()}
-    metadata = {"format": FORMAT, "config": json.dumps(model.cfg.to_dict())}
-    if tokenizer is not None:
-        metadata["tokenizer"] = tokenizer.to_json()
-    if training is not None:
-        metadata["training"] = json.dumps(training.values)
-        tensors |= {f"training.{name}": tensor.contiguous() for name, tensor in training.tensors.items()}
-    target = Path(path) / FILE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, to_bytes(tensors, metadata))
-    return target
+    from .torch_side import ModelSource
 
-
-def write_atomically(target: Path, data: bytes) -> None:
-    """Write `data` beside `target`, sync it to the disk, and rename it over `target`."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # some file systems cannot sync a directory
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def load_native(path: str | Path) -> tuple[Llama, Tokenizer | None]:
-    """Read the model and tokenizer that `save_native` wrote.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, truncated, of another format, or its tensors do not fit its config.
-    """
-    model, tokenizer, _ = _read(path, with_training=False)
-    return model, tokenizer
+    write_native(ModelSource(model, tokenizer), Path(path), training=training)
+    return Path(path) / FILE
 
 
 def load_for_training(path: str | Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
     """Read a checkpoint together with the state of its run; CheckpointError if it holds none."""
-    model, tokenizer, training = _read(path, with_training=True)
-    assert training is not None
-    return model, tokenizer, training
+    from .torch_side import build
+
+    with NativeSource(Path(path)) as source:
+        return build(source, None), source.tokenizer, source.training()
 
 
-def _read(path: str | Path, with_training: bool) -> tuple[Llama, Tokenizer | None, TrainingState | None]:
-    file = Path(path) / FILE
-    if not file.is_file():
-        raise CheckpointError(f"{path}: no checkpoint here (expected the file {FILE})")
+def _config(file: SafetensorsFile) -> LlamaConfig:
+    """Read the configuration from the file's metadata."""
+    found = file.metadata.get("format")
+    if found != FORMAT:
+        raise CheckpointError(f"{file.path}: format is {found!r:.40}, expected {FORMAT!r}")
     try:
-        with safe_open(file, framework="pt") as reader:
-            metadata = reader.metadata() or {}
-            cfg = _config(file, metadata)
-            stored = {name: tuple(reader.get_slice(name).get_shape()) for name in reader.keys()}  # noqa: SIM118
-            if cfg.n_layers > len(stored):
-                raise CheckpointError(f"{file}: {len(stored)} tensors cannot make {cfg.n_layers} layers")
-            with torch.device("meta"):
-                model = Llama(cfg)
-            expected = {f"model.{name}": tuple(tensor.shape) for name, tensor in _weights(model).items()}
-            _compare(file, expected, {n: s for n, s in stored.items() if not n.startswith("training.")})
-            model = Llama(cfg)
-            weights = {name.removeprefix("model."): reader.get_tensor(name) for name in expected}
-            model.load_state_dict(weights, strict=False, assign=False)
-            training = None
-            if with_training:
-                if "training" not in metadata:
-                    raise CheckpointError(f"{file}: holds a finished model, not a run that can be resumed")
-                names = [name for name in stored if name.startswith("training.")]
-                tensors = {name.removeprefix("training."): reader.get_tensor(name) for name in names}
-                try:
-                    values = dict(json.loads(metadata["training"]))
-                except (ValueError, TypeError) as error:
-                    raise CheckpointError(f"{file}: the state of its run cannot be read ({error})") from None
-                training = TrainingState(values, tensors)
-    except SafetensorError as error:
-        raise CheckpointError(f"{file}: not a whole safetensors file ({error})") from None
-    return model, _tokenizer(file, metadata), training
-
-
-def _weights(model: Llama) -> dict[str, Tensor]:
-    """Return the model's tensors by name, a tied head left out: it is the embedding."""
-    state = model.state_dict()
-    if model.cfg.tie_embeddings:
-        del state["output.weight"]
-    return state
-
-
-def _config(file: Path, metadata: dict[str, str]) -> LlamaConfig:
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{file}: format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    try:
-        return LlamaConfig.from_dict(json.loads(metadata["config"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file}: its configuration cannot be read ({error})") from None
-
-
-def _tokenizer(file: Path, metadata: dict[str, str]) -> Tokenizer | None:
-    if "tokenizer" not in metadata:
-        return None
-    try:
-        return Tokenizer.from_json(metadata["tokenizer"])
-    except TokenizerError as error:
-        raise CheckpointError(f"{file}: its tokenizer cannot be read ({error})") from None
-
-
-def _compare(file: Path, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> None:
-    """Raise a CheckpointError for the first tensor that is missing, unknown or of another shape."""
-    for name, shape in expected.items():
-        if name not in found:
-            raise CheckpointError(f"{file}: tensor {name} is missing")
-        if found[name] != shape:
-            raise CheckpointError(
-                f"{file}: tensor {name} has shape {found[name]}, its configuration asks for {shape}"
-            )
-    unknown = sorted(found.keys() - expected.keys())
-    if unknown:
-        raise CheckpointError(f"{file}: unknown tensor {unknown[0]}")
+        return LlamaConfig.from_dict(json.loads(file.metadata["config"]))
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{file.path}: its configuration cannot be read ({error!s:.200})") from None

@@ -81,7 +81,7 @@ def test_tensors_that_do_not_fit_the_configuration_are_named(saved: Path) -> Non
             {"model.norm.weight": torch.ones(17)},
             r"tensor model.norm.weight has shape \(17,\).*asks for \(16,\)",
         ),
-        ({"model.more": torch.ones(1)}, "unknown tensor model.more"),
+        ({"model.more": torch.ones(1)}, "unknown tensor 'model.more'"),
     ]
     for tensors, message in cases:
         (saved / FILE).write_bytes(original)
