@@ -15,8 +15,8 @@ from typing import Any
 from ..fields import known_fields, set_positive_number, set_whole_number
 from .precision import DTYPES
 
-FREE_TO_CHANGE = ("checkpoint_every", "evaluate_every", "evaluate_rows", "sample_every")
-"""Fields that a resumed run may have otherwise: they decide what is shown and kept, not what is computed."""
+FREE_TO_CHANGE = ("checkpoint_every", "evaluate_every", "evaluate_rows", "sample_every", "recompute")
+"""Fields that a resumed run may have otherwise: they decide what is shown and kept, not what comes out."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class TrainConfig:
         Steps between readings of the held-out loss, and between samples; 0: never.
     evaluate_rows : int
         Held-out rows in each reading.
+    recompute : bool
+        Keep a block's input alone for the backward pass and compute the rest again: less memory, a third more
+        arithmetic, the same numbers (see `recompute_blocks`).
     compile : bool
         Let `torch.compile` fuse what it can: slow to begin, then faster.
 
@@ -95,6 +98,7 @@ class TrainConfig:
     evaluate_every: int = 0
     evaluate_rows: int = 64
     sample_every: int = 0
+    recompute: bool = False
     compile: bool = False
 
     def __post_init__(self) -> None:
@@ -109,7 +113,7 @@ class TrainConfig:
         _check_range(self, "min_lr", 0 <= self.min_lr <= 1, "a share of the peak, from 0 to 1")
         _check_range(self, "dtype", self.dtype in DTYPES, f"one of {', '.join(DTYPES)}")
         _check_range(self, "on_spike", self.on_spike in ("log", "skip"), "'log' or 'skip'")
-        for name in ("mask_documents", "decay_embeddings", "compile"):
+        for name in ("mask_documents", "decay_embeddings", "recompute", "compile"):
             _check_range(self, name, isinstance(getattr(self, name), bool), "True or False")
         if self.batch_size % self.accumulate:
             raise ValueError(

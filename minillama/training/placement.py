@@ -37,6 +37,8 @@ class Placement:
     ----------
     rank, world : int
         Of data parallelism: which share of each batch is this process's, and of how many.
+    processes : int
+        Of the whole run.
     is_main : bool
         Whether this process writes files and the display.
     averaged_over : int
@@ -53,6 +55,7 @@ class Placement:
 
     rank = 0
     world = 1
+    processes = 1
     is_main = True
     averaged_over = 1
     whole = True

@@ -22,6 +22,7 @@ from .optimizer import adamw
 from .placement import Placement
 from .precision import SMALLEST_SCALE, LossScale, autocast
 from .reading import MicroBatch
+from .recompute import recompute_blocks
 from .watch import SpikeWatch
 
 
@@ -55,6 +56,8 @@ class Updater:
 
     def __init__(self, model: Llama, config: TrainConfig, placement: Placement) -> None:
         self.model, self.config, self.placement = model, config, placement
+        if config.recompute:
+            recompute_blocks(model)
         prepared = placement.prepare(model)
         self.loss_sums = torch.compile(prepared) if config.compile else prepared
         betas = config.beta1, config.beta2

@@ -37,7 +37,7 @@ class DataParallel(Placement):
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.rank = dist.get_rank()
-        self.world = self.averaged_over = dist.get_world_size()
+        self.world = self.averaged_over = self.processes = dist.get_world_size()
         self.is_main = self.rank == 0
 
     def prepare(self, model: Llama) -> LossSums:

@@ -61,7 +61,7 @@ class Sharded(Placement):
     whole = False
 
     def __init__(self, device: torch.device, tensor: int = 1) -> None:
-        count = dist.get_world_size()
+        self.processes = count = dist.get_world_size()
         if tensor < 1 or count % tensor:
             raise ValueError(
                 f"{count} processes cannot form groups of {tensor} for tensor parallelism: use a divisor"
