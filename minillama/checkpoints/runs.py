@@ -42,9 +42,21 @@ def latest_shards(run_dir: str | Path) -> Path | None:
     True
     """
     complete = complete_shards(run_dir)
-    if not complete or int(complete[-1].name.removeprefix("shards-")) <= _native_step(Path(run_dir)):
+    if not complete or _step(complete[-1]) <= _native_step(Path(run_dir)):
         return None
     return complete[-1]
+
+
+def latest_step(run_dir: str | Path) -> int | None:
+    """Return the step of a run's last checkpoint; None if there is none.
+
+    Examples
+    --------
+    >>> latest_step("no/such/run") is None
+    True
+    """
+    steps = [_native_step(Path(run_dir)), *map(_step, complete_shards(run_dir))]
+    return None if max(steps) < 0 else max(steps)
 
 
 def load_sharded(directory: str | Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
@@ -83,6 +95,12 @@ def remove_shards(run_dir: str | Path) -> None:
     """Remove the sharded checkpoints in `run_dir`, when a single file has taken their place."""
     for directory in complete_shards(run_dir):
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _step(shards: Path) -> int:
+    """Return the step in the name of a sharded checkpoint."""
+    digits = shards.name.removeprefix("shards-")
+    return int(digits) if digits.isdecimal() else -1
 
 
 def _native_step(run_dir: Path) -> int:

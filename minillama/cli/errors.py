@@ -18,6 +18,8 @@ BAD_INPUT, OUR_MISTAKE, INTERRUPTED = 2, 1, 130  # exit statuses
 class UserError(ValueError):
     """Something that the user asked for cannot be done; the message says why, and what can."""
 
+    of_one_process = False  # under torchrun: not met by all processes alike
+
 
 def debugging() -> bool:
     """Return whether MINILLAMA_DEBUG asks for tracebacks."""
@@ -30,11 +32,19 @@ def report(error: BaseException) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
         return OUR_MISTAKE
     status, line = explain(error)
-    if line:
+    if line and not _said_by_another(error):
         from .console import errors
 
         errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     return status
+
+
+def _said_by_another(error: BaseException) -> bool:
+    """Whether torchrun's first process meets, and tells, the same: what the user can put right."""
+    alike = isinstance(error, (ValueError, typer.TyperException)) and not getattr(
+        error, "of_one_process", False
+    )
+    return alike and os.environ.get("RANK", "0") != "0"
 
 
 def explain(error: BaseException) -> tuple[int, str]:
