@@ -8,7 +8,8 @@
     fitting.py     the least elaborate layout that fits
     energy.py      megawatt-hours and tonnes
     plan.py        all of it for one training run
-    scaling.py     Chinchilla's law, as published and as fitted again
+    scaling.py     Chinchilla's law, as published and as fitted again; its optima
+    scaling_fit.py the law fitted to runs, with error bars (needs NumPy: import it by name)
 
 Everything here is arithmetic on a `LlamaConfig`; nothing is allocated, so a 405-billion-parameter model is
 counted as fast as a small one.
