@@ -41,7 +41,8 @@ class RunDisplay:
     Attributes
     ----------
     held_out, floor, valid, sample : float, float, float, str
-        Set them when they are known; None hides them. A held-out loss is shown instead of the batches'.
+        Set them when they are known, or let the steps bring them; None hides them. A held-out loss is shown
+        instead of the batches'.
     """
 
     def __init__(self, console: Console, title: str, steps: int, quiet: bool = False) -> None:
@@ -59,6 +60,8 @@ class RunDisplay:
         self._busy = 0.0  # seconds of training in this process
         self._tokens = 0
         self._done_here = 0
+        self._jumps = 0  # of loss or gradient
+        self._skipped = 0  # steps without an update
         self._live = Live(console=console, refresh_per_second=4, transient=False, get_renderable=self.render)
 
     def __enter__(self) -> RunDisplay:
@@ -86,6 +89,10 @@ class RunDisplay:
         self._done_here += 1
         self._mean = done.loss if self._mean is None else SMOOTHING * self._mean + (1 - SMOOTHING) * done.loss
         self._losses.append(self._mean)
+        self._jumps += done.spike is not None
+        self._skipped += done.skipped is not None
+        self.held_out = self.held_out if done.held_out is None else done.held_out
+        self.sample = self.sample if done.sample is None else done.sample
         plain = not (self.console.is_terminal or self.quiet)
         if plain and done.step % max(1, self.steps // LINES) == 0:
             self.console.print(
@@ -118,6 +125,10 @@ class RunDisplay:
             text.append(f"   valid {self.valid:.0%}")
         if self._busy:
             text.append(f"   {self.tokens_per_second:,.0f} tokens/s")
+        if self._last is not None and self._last.mfu is not None:
+            text.append(f", {self._last.mfu:.0%} of peak")
+        if self._jumps or self._skipped:
+            text.append(f"   jumps {self._jumps}, skipped {self._skipped}", style="yellow")
         return text
 
     def _time_left(self) -> str:

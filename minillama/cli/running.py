@@ -38,7 +38,10 @@ def deferred_interrupt() -> Iterator[StopRequest]:
 
 
 def run_steps(
-    trainer: Trainer, display: RunDisplay, read_at: Collection[int], read: Callable[[], None]
+    trainer: Trainer,
+    display: RunDisplay,
+    read_at: Collection[int] = (),
+    read: Callable[[], None] = lambda: None,
 ) -> bool:
     """Do the remaining steps, call `read` after those in `read_at`, and save; return False if stopped early.
 
@@ -53,11 +56,11 @@ def run_steps(
                 display.update(done)
                 if done.step in read_at:
                     read()
-                if stop.asked:
+                if trainer.placement.agreed(stop.asked):
                     break
         except TrainingError as error:
             raise UserError(
                 f"{error}. The last checkpoint in {trainer.run_dir} is whole; try a smaller --lr"
             ) from None
     trainer.save()
-    return not stop.asked
+    return trainer.step == trainer.config.steps

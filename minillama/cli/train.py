@@ -1,13 +1,12 @@
-"""`minillama train`: train a LLaMA on your own text files."""
+"""`minillama train`: train a LLaMA on your own text files, or on what `minillama data make` wrote."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,24 +14,38 @@ from .console import console, program
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from ..data.packing import Rows
     from ..tokenizer import Tokenizer
     from ..training import Trainer
+    from .training_text import TrainingText
 
-HELD_OUT = 20  # one part in twenty of the text is kept back to read the loss on
-READINGS = 8  # times that the held-out loss is read during a run
-READ_ROWS = 64  # held-out rows in each reading but the last, which takes all
+READINGS = 8  # times that the held-out loss is read and a sample written, where the user does not say
+SEQ_LEN = 256  # where neither the user nor the data says
+MODEL = ("dim", "n_layers", "n_heads", "n_kv_heads", "hidden_dim")  # options that are LlamaConfig's fields
+ELSEWHERE = (
+    "corpus",
+    "data",
+    "out",
+    "tokenizer",
+    "vocab_size",
+    "seq_len",
+    "seed",
+    "threads",
+    "resume",
+    "as_json",
+)
 
 
 def train(
+    context: typer.Context,
     corpus: Annotated[
         Path | None, typer.Option(help="A text file (UTF-8), or a folder of .txt and .md files.")
     ] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder that `minillama data make` wrote.")] = None,
     out: Annotated[
         Path, typer.Option(help="Directory for checkpoint, log and picture; new or empty.")
     ] = Path("runs/train"),
     tokenizer: Annotated[
-        Path | None, typer.Option(help="Use this tokenizer instead of training one.")
+        Path | None, typer.Option(help="With --corpus: use this tokenizer instead of training one.")
     ] = None,
     vocab_size: Annotated[int, typer.Option(help="Tokens to learn from the corpus.")] = 1024,
     dim: Annotated[int, typer.Option(min=2, help="Width of the residual stream.")] = 192,
@@ -42,121 +55,180 @@ def train(
     hidden_dim: Annotated[
         int | None, typer.Option(min=1, help="Feed-forward width. Default: 8/3 of dim.")
     ] = None,
-    seq_len: Annotated[int, typer.Option(min=2, help="Tokens per row, and the model's context.")] = 256,
+    seq_len: Annotated[
+        int | None,
+        typer.Option(min=2, help="Tokens per row, and the model's context. Default: 256, or the data's."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per step.")] = 8,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Micro-batches that a step's rows are cut into, to save memory.")
+    ] = 1,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
     warmup: Annotated[int, typer.Option(min=0, help="Steps of linear warm-up.")] = 50,
+    min_lr: Annotated[float, typer.Option(help="Learning rate at the end, as a share of the peak.")] = 0.1,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW, on matrices.")] = 0.1,
+    grad_clip: Annotated[float, typer.Option(help="Longest gradient.")] = 1.0,
+    z_loss: Annotated[float, typer.Option(help="Weight of (log Z)^2; PaLM took 1e-4.")] = 0.0,
+    dtype: Annotated[
+        str, typer.Option(help="Of matrix products: float32, bfloat16, or float16 with a scaled loss.")
+    ] = "float32",
+    mask_documents: Annotated[
+        bool, typer.Option("--mask-documents", help="Positions see their own document only.")
+    ] = False,
+    on_spike: Annotated[
+        str, typer.Option(help="Where loss or gradient jump: log it, or skip the update.")
+    ] = "log",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile fuse operations: slow to begin, then faster.")
+    ] = False,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(min=0, help="Steps between readings of the held-out loss. Default: an eighth."),
+    ] = None,
+    evaluate_rows: Annotated[int, typer.Option(min=1, help="Held-out rows in a reading.")] = 64,
+    sample_every: Annotated[
+        int | None, typer.Option(min=0, help="Steps between samples. Default: an eighth of the run.")
+    ] = None,
     checkpoint_every: Annotated[
         int, typer.Option(min=0, help="Steps between checkpoints; 0: at the end only.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with a run that was stopped (give its --corpus and --seed).")
+        Path | None,
+        typer.Option(help="Go on with a run that was stopped (give its --corpus or --data, and --seed)."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
     ] = False,
 ) -> None:
     """Train a LLaMA on your own text, with a tokenizer of its own."""
-    if corpus is None:
-        raise UserError(
-            "what shall it read? Give --corpus FILE_OR_FOLDER (or `minillama tour` for the stories)"
-        )
-    directory = resume if resume is not None else out
-    if resume is None and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise UserError(
-            f"{directory} is there already and not empty: name another by --out, or use --resume {directory}"
-        )
-
-    from ..config import LlamaConfig
-    from ..data.corpora import read_corpus
-
-    documents = read_corpus(corpus)
-    shape = LlamaConfig(
-        vocab_size=max(vocab_size, 1), dim=dim, n_layers=n_layers, n_heads=n_heads, n_kv_heads=n_kv_heads,
-        hidden_dim=hidden_dim if hidden_dim is not None else 8 * math.ceil(dim / 3), max_seq_len=seq_len,
-    )  # fmt: skip
+    options = dict(context.params)
+    given = {name for name in options if _was_given(context, name)}
+    _check_paths(corpus, data, tokenizer, out, resume)
 
     import torch
 
-    from ..checkpoints import load
-    from ..model import Llama
-    from ..tokenizer import Tokenizer
-    from ..training import TrainConfig, Trainer
+    from ..training.throughput import peak_flops
 
     torch.set_num_threads(threads)
+    settings = {name: value for name, value in options.items() if name not in (*MODEL, *ELSEWHERE)}
     if resume is not None:
-        known = load(resume)[1]
-        if known is None:
-            raise UserError(f"{resume}: the checkpoint holds no tokenizer")
-    elif tokenizer is not None:
-        known = Tokenizer.load(tokenizer)
+        trainer, text = _resumed(options, {name: settings[name] for name in settings.keys() & given}, given)
     else:
-        _say(as_json, f"learning {vocab_size} tokens from {_size(documents)} of text ...")
-        known = Tokenizer.train(documents, vocab_size)
-    text = _split(documents, known, seq_len, seed)
-    if resume is not None:
-        trainer = Trainer.resume(resume, text.rows)
-    else:
-        config = TrainConfig(steps, batch_size, lr, warmup, checkpoint_every=checkpoint_every)
-        cfg = shape.replace(vocab_size=known.vocab_size)
-        model = Llama(cfg)
-        model.init_weights(torch.Generator().manual_seed(seed))
-        trainer = Trainer(model, text.rows, config, known, directory)
+        trainer, text = _new(options, settings)
+    trainer.peak_flops = peak_flops(trainer.update.device, trainer.config.dtype)
     n_params = sum(p.numel() for p in trainer.model.parameters())
-    _say(as_json, f"{text.rows.targets.size:,} tokens to train on, {n_params:,} parameters")
-    _run(trainer, text, directory, as_json)
+    _say(as_json, f"{text.n_tokens:,} tokens to train on, {n_params:,} parameters")
+    _run(trainer, text, as_json)
 
 
-@dataclass(frozen=True)
-class SplitText:
-    """A corpus as training rows and held-out rows, and the bytes that a held-out token stands for."""
-
-    rows: Rows
-    held_out: Rows
-    bytes_per_token: float
+def _was_given(context: typer.Context, name: str) -> bool:
+    """Whether the user wrote this option, rather than leaving its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
-def _split(documents: list[str], tokenizer: Tokenizer, seq_len: int, seed: int) -> SplitText:
-    """Keep the last part of the tokens back; documents are joined by the tokenizer's end token."""
-    from ..data.packing import stream
-
-    ids = [token for text in documents for token in tokenizer.encode(text, eos=tokenizer.eos_id is not None)]
-    cut = len(ids) - max(seq_len + 1, len(ids) // HELD_OUT)
-    if cut < seq_len + 1:
+def _check_paths(
+    corpus: Path | None, data: Path | None, tokenizer: Path | None, out: Path, resume: Path | None
+) -> None:
+    if (corpus is None) == (data is None):
         raise UserError(
-            f"the corpus has {len(ids)} tokens: expected at least {2 * (seq_len + 1)} for --seq-len {seq_len}"
+            "what shall it read? Give --corpus FILE_OR_FOLDER or --data FOLDER, one of them"
+            " (or `minillama tour` for the stories)"
         )
-    held_out = ids[cut:]
-    bytes_per_token = len(tokenizer.decode_bytes(held_out)) / len(held_out)
-    return SplitText(stream([ids[:cut]], seq_len, seed), stream([held_out], seq_len, seed), bytes_per_token)
+    if data is not None and tokenizer is not None:
+        raise UserError("--data brings its own tokenizer: leave --tokenizer away")
+    if resume is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already and not empty: name another by --out, or use --resume {out}")
 
 
-def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> None:
+def _new(options: dict[str, Any], settings: dict[str, Any]) -> tuple[Trainer, TrainingText]:
+    """Check everything, read the text, and return a run at its beginning."""
+    import torch
+
+    from ..config import LlamaConfig
+    from ..model import Llama
+    from ..training import TrainConfig, Trainer
+
+    for name in ("evaluate_every", "sample_every"):
+        settings[name] = options["steps"] // READINGS if settings[name] is None else settings[name]
+    config = TrainConfig(**settings)
+    shape = {name: options[name] for name in MODEL}
+    shape["hidden_dim"] = shape["hidden_dim"] or 8 * math.ceil(options["dim"] / 3)
+    cfg = LlamaConfig(**shape)
+    text = _text(options, None, options["seq_len"])
+    tokens, _ = text.rows.batch(0, 1)
+    model = Llama(cfg.replace(vocab_size=text.tokenizer.vocab_size, max_seq_len=tokens.shape[1]))
+    model.init_weights(torch.Generator().manual_seed(options["seed"]))
+    trainer = Trainer(model, text.rows, config, text.tokenizer, options["out"], held_out=text.held_out)
+    return trainer, text
+
+
+def _resumed(
+    options: dict[str, Any], settings: dict[str, Any], given: set[str]
+) -> tuple[Trainer, TrainingText]:
+    """Return the run in ``--resume`` where it stands; options that would alter it are refused by name."""
+    from ..checkpoints import load
+    from ..training import Trainer
+
+    directory = options["resume"]
+    model, tokenizer = load(directory)
+    if tokenizer is None:
+        raise UserError(f"{directory}: the checkpoint holds no tokenizer")
+    for name in MODEL:
+        began = getattr(model.cfg, name)
+        if name in given and options[name] != began:
+            raise UserError(
+                f"{directory}: {name} of the model is {began}, not {options[name]}: leave it away"
+            )
+    text = _text(options, tokenizer, options["seq_len"] or model.cfg.max_seq_len)
+    return Trainer.resume(directory, text.rows, held_out=text.held_out, changes=settings), text
+
+
+def _text(options: dict[str, Any], tokenizer: Tokenizer | None, seq_len: int | None) -> TrainingText:
+    """Read what is to be trained on, with `tokenizer` or else the one that the options say."""
+    from ..data.corpora import read_corpus
+    from ..tokenizer import Tokenizer
+    from .training_text import from_documents, from_shards
+
+    if options["data"] is not None:
+        return from_shards(options["data"], seq_len, options["seed"])
+    documents = read_corpus(options["corpus"])
+    if tokenizer is None and options["tokenizer"] is not None:
+        tokenizer = Tokenizer.load(options["tokenizer"])
+    elif tokenizer is None:
+        size = sum(len(text) for text in documents) / 1e6
+        _say(
+            options["as_json"],
+            f"learning {options['vocab_size']} tokens from {size:.1f} million characters ...",
+        )
+        tokenizer = Tokenizer.train(documents, options["vocab_size"])
+    return from_documents(documents, tokenizer, seq_len or SEQ_LEN, options["seed"])
+
+
+def _run(trainer: Trainer, text: TrainingText, quiet: bool) -> None:
     """Train to the end or to Ctrl-C, and report."""
     from ..evaluation.curve import draw_curve
+    from ..training import log
     from .live import RunDisplay
     from .running import run_steps
 
-    steps = trainer.config.steps
-    display = RunDisplay(console, "minillama train", steps, quiet)
-    readings: list[tuple[int, float]] = []
-
-    def read() -> None:
-        display.held_out = _held_out_loss(trainer, text.held_out, READ_ROWS)
-        readings.append((trainer.step, display.held_out))
-        display.sample = _sample(trainer)
-
+    directory = trainer.run_dir
+    assert directory is not None
+    display = RunDisplay(console, "minillama train", trainer.config.steps, quiet)
     begun = time.monotonic()
-    if not run_steps(trainer, display, {round(steps * k / READINGS) for k in range(1, READINGS)}, read):
+    if not run_steps(trainer, display):
         _say(quiet, f"stopped at step {trainer.step}; the checkpoint is in {directory}")
         _say(quiet, f"go on: the same command with --resume {directory}")
         raise KeyboardInterrupt
-    losses = [json.loads(line)["loss"] for line in (directory / "log.jsonl").read_text().splitlines()]
-    loss = _held_out_loss(trainer, text.held_out, len(text.held_out))
-    draw_curve(losses, [*readings, (trainer.step, loss)], None, directory / "loss.png")
+    lines = log.read(directory)
+    loss = trainer.evaluate(text.held_out, text.read_rows)
+    readings = [(line["step"], line["held_out"]) for line in lines if "held_out" in line]
+    draw_curve(
+        [line["loss"] for line in lines], [*readings, (trainer.step, loss)], None, directory / "loss.png"
+    )
     result = {
         "loss": loss,
         "nats_per_byte": loss / text.bytes_per_token,
@@ -174,30 +246,6 @@ def _run(trainer: Trainer, text: SplitText, directory: Path, quiet: bool) -> Non
         f"{directory}/  checkpoint, loss.png, log.jsonl\n\n"
         f'  {program()} generate --checkpoint {directory} --prompt "The" --temperature 0.8',
     )
-
-
-def _held_out_loss(trainer: Trainer, rows: Rows, count: int, at_once: int = 16) -> float:
-    """Return the mean loss over the first `count` held-out rows, in nats per token."""
-    import torch
-
-    nats = 0.0
-    tokens, targets = (torch.from_numpy(array[:count]) for array in (rows.tokens, rows.targets))
-    with torch.no_grad():
-        for batch in zip(tokens.split(at_once), targets.split(at_once), strict=True):
-            nats += float(trainer.model.loss(*batch)) * len(batch[0])
-    return nats / len(tokens)
-
-
-def _sample(trainer: Trainer) -> str:
-    from ..inference import sample_texts
-
-    assert trainer.tokenizer is not None
-    length = min(60, trainer.model.cfg.max_seq_len - 1)
-    return " ".join(sample_texts(trainer.model, trainer.tokenizer, 1, length, 0.8, trainer.step)[0].split())
-
-
-def _size(documents: list[str]) -> str:
-    return f"{sum(len(text) for text in documents) / 1e6:.1f} million characters"
 
 
 def _say(quiet: bool, text: str) -> None:

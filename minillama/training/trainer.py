@@ -9,15 +9,17 @@ steps, the loss scale, the memory of the spike watch, and the step. How one upda
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..accounting import flops_per_token, mfu
 from ..checkpoints import CheckpointError
 from ..data.packing import Batches
+from ..fields import known_fields
 from ..inference import sample_texts
 from ..model import Llama
 from ..reference import cosine
@@ -115,7 +117,7 @@ class Trainer:
         placement: Placement | None = None,
         held_out: Batches | None = None,
         peak_flops: float | None = None,
-        config: TrainConfig | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> Trainer:
         """Return the trainer of the run in `run_dir`, at the step of its last checkpoint.
 
@@ -123,15 +125,15 @@ class Trainer:
         ----------
         run_dir, rows, placement, held_out, peak_flops
             As for a new run.
-        config : TrainConfig, optional
-            The options as the caller has them. None: those that the run began with.
+        changes : mapping, optional
+            Fields of `TrainConfig` to change: those that decide what is shown and kept, nothing else.
 
         Raises
         ------
         CheckpointError
             If there is no whole checkpoint.
         ValueError
-            If `rows` are not those that the run began with, or `config` would alter it: the fields are named.
+            If `rows` are not those that the run began with, or `changes` would alter it: it names the fields.
         """
         placement = Placement() if placement is None else placement
         run_dir = Path(run_dir)
@@ -140,15 +142,14 @@ class Trainer:
             state = RunState.from_dict(stored.values)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{run_dir}: the state of its run cannot be read ({error})") from None
-        if config is not None and (changed := state.config.changes(config)):
+        config = replace(state.config, **known_fields(TrainConfig, changes or {}))
+        if altered := state.config.changes(config):
             raise ValueError(
-                f"{run_dir}: that would be another run than the one that began: {', '.join(changed)}"
+                f"{run_dir}: that would be another run than the one that began: {', '.join(altered)}"
             )
         if state.rows != rows.fingerprint:
             raise ValueError(f"{run_dir}: the run was trained on other data; give the same corpus and seed")
-        trainer = cls(
-            model, rows, config or state.config, tokenizer, run_dir, placement, held_out, peak_flops
-        )
+        trainer = cls(model, rows, config, tokenizer, run_dir, placement, held_out, peak_flops)
         placement.restore(model, trainer.optimizer, stored, run_dir)
         trainer.step = state.step
         trainer.update.watch.remember(state.watch)
@@ -156,7 +157,7 @@ class Trainer:
             trainer.update.scale = LossScale(state.loss_scale, state.good_steps)
         if placement.is_main:
             log.shorten(run_dir, trainer.step)
-            for left_over in run_dir.glob(".*.tmp"):  # of a write that was killed
+            for left_over in filter(Path.is_file, run_dir.glob(".*.tmp")):  # of a write that was killed
                 left_over.unlink()
         placement.barrier()
         return trainer
