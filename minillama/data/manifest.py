@@ -108,6 +108,8 @@ class Manifest:
             raise ValueError(f"dtype is {self.dtype!r}: expected {' or '.join(DTYPES)}")
         if set(self.splits) != set(SPLITS):
             raise ValueError(f"splits are {sorted(self.splits)}: expected {', '.join(SPLITS)}")
+        if not (all(isinstance(source, dict) for source in self.sources) and isinstance(self.recipe, dict)):
+            raise ValueError("sources and recipe: expected dictionaries")
 
     def tokens(self, split: str) -> int:
         """Return how many tokens a split holds."""
@@ -140,6 +142,7 @@ def read_manifest(directory: str | Path) -> Manifest:
             name: tuple(Shard(**known_fields(Shard, shard)) for shard in shards)
             for name, shards in (splits.items() if isinstance(splits, dict) else ())
         }
+        values["sources"] = tuple(values.get("sources", ()))
         return Manifest(**values)
     except (TypeError, ValueError, RecursionError) as error:
         raise ShardError(f"{path}: {error}") from None
