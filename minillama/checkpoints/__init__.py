@@ -80,6 +80,7 @@ def save(
     path: str | Path,
     format: str = "native",
     quantization: str | None = None,
+    max_shard_bytes: int = 5 * 10**9,
 ) -> None:
     """Write a model and its tokenizer, whole or not at all.
 
@@ -90,9 +91,11 @@ def save(
     path : path
         A directory; with ``"gguf"`` a file.
     format : str
-        ``"native"``, the package's own.
+        ``"native"``, the package's own; ``"hf"``: what transformers loads.
     quantization : str, optional
         None: weights as they are.
+    max_shard_bytes : int
+        With ``"hf"``: weights are spread over files of at most this many bytes.
 
     Raises
     ------
@@ -107,4 +110,6 @@ def save(
         raise ValueError(f"format is {format!r}: expected {', '.join(map(repr, FORMATS))}")
     if quantization is not None:
         raise ValueError(f"quantization is {quantization!r}: expected None until Part IV, chapter 23")
-    write(ModelSource(model, tokenizer), path, format)
+    if max_shard_bytes < 1:
+        raise ValueError(f"max_shard_bytes is {max_shard_bytes}: expected at least 1")
+    write(ModelSource(model, tokenizer), path, format, max_shard_bytes=max_shard_bytes)

@@ -3,8 +3,8 @@
 ::
 
     load       file ── Source ── model
-    save             model as Source ── writer ── file
-    convert    file ── Source ── writer ── file          one tensor at a time
+    save                         model as Source ── writer ── file
+    convert    file ── Source ───────────────────── writer ── file          one tensor at a time
 """
 
 from __future__ import annotations
@@ -12,12 +12,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from . import hf, hf_writer, native
 from .errors import CheckpointError
-from .native import NativeSource, write_native
 from .source import Source
 
-FORMATS = ("native",)
+FORMATS = ("native", "hf")
 Progress = Callable[[int], None]
+
+
+def detect(path: Path) -> str:
+    """Say which format a checkpoint has, by what is there.
+
+    Raises
+    ------
+    CheckpointError
+        If it is none that is known.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path}: no checkpoint here (there is no such file)")
+    found = _format_of(path)
+    if found is None:
+        raise CheckpointError(
+            f"{path}: no checkpoint here (expected the file {native.FILE}, or {hf.CONFIG} and {hf.SINGLE})"
+        )
+    return found
 
 
 def open_source(path: str | Path) -> Source:
@@ -31,7 +49,7 @@ def open_source(path: str | Path) -> Source:
     Returns
     -------
     Source
-        A context manager; configuration and shapes have been checked, no weights have been read.
+        A context manager; configuration and shapes have been checked, no large weights have been read.
 
     Raises
     ------
@@ -47,9 +65,7 @@ def open_source(path: str | Path) -> Source:
     """
     path = Path(path)
     try:
-        if not path.exists():
-            raise CheckpointError(f"{path}: no checkpoint here (there is no such file)")
-        return NativeSource(path)
+        return READERS[detect(path)](path)
     except OSError as error:
         raise CheckpointError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
 
@@ -59,6 +75,41 @@ def write(
     path: str | Path,
     format: str,
     progress: Progress | None = None,
+    max_shard_bytes: int = hf_writer.MAX_SHARD_BYTES,
 ) -> None:
-    """Write a source in a format, whole or not at all; ValueError if the format cannot express it."""
-    write_native(source, Path(path), progress)
+    """Write a source in a format, whole or not at all; `minillama.checkpoints.save` says how.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot express the model, or another format's checkpoint is in the way.
+    """
+    path = Path(path)
+    _check_target(path, format)
+    if format == "hf":
+        hf_writer.write_hf(source, path, progress, max_shard_bytes)
+    else:
+        native.write_native(source, path, progress)
+
+
+READERS: dict[str, Callable[[Path], Source]] = {"native": native.NativeSource, "hf": hf.HFSource}
+
+
+def _format_of(path: Path) -> str | None:
+    """Return the format of what is there, or None."""
+    if (path / native.FILE).is_file():
+        return "native"
+    if (path / hf.CONFIG).is_file():
+        return "hf"
+    return None
+
+
+def _check_target(path: Path, format: str) -> None:
+    """Refuse to write where something else is, which would be lost, or be found in the new one's place."""
+    if not path.is_dir():
+        if path.exists():
+            raise ValueError(f"{path} is a file: expected a directory, new or old, for format {format!r}")
+        return
+    there = _format_of(path)
+    if there not in (None, format):
+        raise ValueError(f"{path} holds a checkpoint of format {there!r}: choose another directory")
