@@ -67,9 +67,9 @@ class Device:
         return DEVICES[name]
 
 
-_LLAMA_1 = (0.497, "LLaMA 65B on 2,048 A100: 380 tokens/s each (arXiv 2302.13971, section 2.4)")
-_LLAMA_3 = (0.404, "Llama 3 405B on 16,384 H100: 400 TFLOP/s each (arXiv 2407.21783, table 4)")
-_AS_H100 = (0.404, "assumed, as an H100's with Llama 3 405B (arXiv 2407.21783, table 4)")
+_LLAMA_1 = (0.497, "as LLaMA 65B's (arXiv 2302.13971, section 2.4)")
+_LLAMA_3 = (0.404, "as Llama 3 405B's (arXiv 2407.21783, table 4)")
+_AS_H100 = (0.404, "assumed to be an H100's (arXiv 2407.21783, table 4)")
 
 DEVICES: dict[str, Device] = {
     device.name: device

@@ -95,7 +95,7 @@ def fit(task: Task, gpus: int) -> Fit:
     >>> from .layout import MIXED
     >>> found = fit(Task(LlamaConfig.named("llama-2-7b"), 1024, 4096, 72e9, MIXED), gpus=8)
     >>> str(found.layout), found.micro_batch, len(found.rejected)
-    ('tensor 1 x data 8, optimizer sharded', 1, 1)
+    ('tensor 1 x data 8, optimiser sharded', 1, 1)
     """
     rejected: list[Rejected] = []
     shortages: list[float] = []
@@ -107,7 +107,7 @@ def fit(task: Task, gpus: int) -> Fit:
             if over <= 0:
                 micro_batch = _largest(task, layout)
                 return Fit(layout, micro_batch, task.memory(layout, micro_batch), tuple(rejected))
-            reason = f"needs {_gb(memory.total)}, {_gb(over)} too many"
+            reason = f"{_gb(over)} too many"
             shortages.append(over)
         rejected.append(Rejected(layout, reason))
     raise DoesNotFitError(_advice(task, gpus, rejected[-1], shortages))

@@ -91,6 +91,6 @@ class Layout:
         return self.data * self.tensor
 
     def __str__(self) -> str:
-        shared = ("nothing sharded", "optimizer sharded", "optimizer and gradients sharded", "all sharded")
+        shared = ("nothing sharded", "optimiser sharded", "optimiser and gradients sharded", "all sharded")
         text = f"tensor {self.tensor} x data {self.data}, {shared[self.zero]}"
         return f"{text}, recomputing" if self.recompute else text

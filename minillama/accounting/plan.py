@@ -191,7 +191,7 @@ def _speed(
     if mfu is None:
         mfu, assumption = device.mfu, device.mfu_source
         if recompute:
-            mfu, assumption = mfu * RECOMPUTED, f"three quarters, for computing again, of {assumption}"
+            mfu, assumption = mfu * RECOMPUTED, f"{assumption}, times 3/4 for computing again"
     if positive_number("mfu", mfu) > 1:
         raise ValueError(f"mfu is {mfu}: expected a share of the peak, at most 1")
     return mfu * device.peak_flops / flops_per_token(cfg, seq_len), assumption

@@ -14,7 +14,7 @@ from .errors import UserError
 from .quantities import BINARY, format_count, parse_count
 
 if TYPE_CHECKING:
-    from ..accounting import Plan
+    from ..accounting import Fit, Plan, Rejected
     from ..config import LlamaConfig
 
 BAR = 30  # characters for a GPU's whole memory
@@ -145,7 +145,7 @@ def _show(model: str, found: Plan, factors: dict[str, float]) -> None:
     say("Layout", str(fit.layout))
     passes = "1 pass" if found.passes == 1 else f"{found.passes:,} passes"
     say("", f"each replica takes {fit.micro_batch:,} at once, {passes} a step")
-    for one in fit.rejected:
+    for one in _telling(fit):
         say("", f"not {one.layout}: {one.reason}", style="dim")
     say("Memory", f"of each {found.device.name}; {found.capacity / 1e9:.1f} GB may be filled")
     for part, size in asdict(memory).items():
@@ -154,7 +154,24 @@ def _show(model: str, found: Plan, factors: dict[str, float]) -> None:
     say("", f"{'total':<12}{memory.total / 1e9:8.1f} GB")
     speed = found.tokens_per_second
     say("Time", f"{found.days:.1f} days at {speed:,.0f} tokens/s on each of {found.gpus:,} GPUs")
-    say("", f"MFU {found.mfu:.1%}, {found.mfu_6n:.1%} if only 6N counts; {found.assumption}")
+    say("", f"MFU {found.mfu:.1%}, {found.mfu_6n:.1%} if only 6N counts: {found.assumption}")
     draw = f"{factors['watts']:g} W x PUE {factors['pue']:g}"
-    say("Energy", f"{used.gpu_hours:,.0f} GPU-hours x {draw} = {used.mwh:,.3g} MWh")
-    say("Carbon", f"x {factors['tonnes_per_mwh']:g} t/MWh = {used.tonnes:,.3g} t CO2 equivalent")
+    say("Energy", f"{used.gpu_hours:,.0f} GPU-hours x {draw} = {_three(used.mwh)} MWh")
+    say("Carbon", f"x {factors['tonnes_per_mwh']:g} t/MWh = {_three(used.tonnes)} t CO2 equivalent")
+
+
+def _telling(fit: Fit) -> list[Rejected]:
+    """Pick from the layouts that do not do: the nearest of each group of GPUs, all of the last group."""
+    nearest: dict[object, Rejected] = {}
+    for one in fit.rejected:
+        group = one.layout.tensor, one.layout.recompute
+        nearest[one.layout if group == (fit.layout.tensor, fit.layout.recompute) else group] = one
+    told: dict[str, Rejected] = {}
+    for one in nearest.values():
+        told.setdefault(one.reason, one)  # what cannot be cannot be by recomputing either
+    return list(told.values())
+
+
+def _three(number: float) -> str:
+    """Write three digits, or all before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -32,10 +32,10 @@ def test_the_run_of_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
         "65,285,660,672 parameters, on 1.4T tokens",
         "333,787 steps of 2,048 sequences of 2,048 (4.19M tokens)",
         "20.8 days at 380 tokens/s on each of 2,048 GPUs",
-        "MFU 49.7%, 47.7% if only 6N counts; LLaMA 65B on 2,048 A100",
+        "MFU 49.7%, 47.7% if only 6N counts: as LLaMA 65B's (arXiv 2302.13971, section 2.4)",
         "x 400 W x PUE 1.1 = 450 MWh",
         "x 0.385 t/MWh = 173 t CO2 equivalent",
-        "not tensor 1 x data 2048, nothing sharded: needs 1,095.5 GB, 1,023.5 GB too many",
+        "not tensor 1 x data 2048, nothing sharded: 1,023.5 GB too many",
     ):
         assert line in page
 
@@ -62,6 +62,20 @@ def test_405b_with_its_own_batch(capsys: pytest.CaptureFixture[str]) -> None:
     layout = found["layout"]
     assert isinstance(layout, dict)
     assert (layout["tensor"], layout["data"]) == (8, 2048)
+
+
+def test_the_page_tells_why_by_the_nearest_of_each_group(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "plan --model llama-3.1-405b --gpus 16384 --device h100-80gb --tokens 15.6T --batch 16M"
+    assert run(line.split()) == 0
+    told = [one.split("not ")[1] for one in capsys.readouterr().out.splitlines() if " not tensor" in one]
+    idle = "2,048 sequences in a step cannot feed {:,} replicas"
+    assert told == [
+        *(f"tensor {t} x data {16384 // t}, all sharded: {idle.format(16384 // t)}" for t in (1, 2, 4)),
+        "tensor 8 x data 2048, all sharded: 13.9 GB too many",
+        "tensor 8 x data 2048, nothing sharded, recomputing: 745.8 GB too many",
+        "tensor 8 x data 2048, optimiser sharded, recomputing: 137.2 GB too many",
+        "tensor 8 x data 2048, optimiser and gradients sharded, recomputing: 36.6 GB too many",
+    ]
 
 
 def test_a_loss_in_chunks_needs_less(capsys: pytest.CaptureFixture[str]) -> None:
