@@ -67,7 +67,7 @@ def test_405b_with_its_own_batch(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_tells_why_by_the_nearest_of_each_group(capsys: pytest.CaptureFixture[str]) -> None:
     line = "plan --model llama-3.1-405b --gpus 16384 --device h100-80gb --tokens 15.6T --batch 16M"
     assert run(line.split()) == 0
-    told = [one.split("not ")[1] for one in capsys.readouterr().out.splitlines() if " not tensor" in one]
+    told = [one.split(" not ")[1] for one in capsys.readouterr().out.splitlines() if " not tensor" in one]
     idle = "2,048 sequences in a step cannot feed {:,} replicas"
     assert told == [
         *(f"tensor {t} x data {16384 // t}, all sharded: {idle.format(16384 // t)}" for t in (1, 2, 4)),
