@@ -23,7 +23,7 @@ class LostError(UserError):
 
 
 @contextmanager
-def placed(parallel: str, tensor_parallel: int, run_dir: Path) -> Iterator[Placement]:
+def placed(parallel: str, tensor_parallel: int, threads: int | None, run_dir: Path) -> Iterator[Placement]:
     """Yield where the model goes: this process alone, or under torchrun the grid of all of them.
 
     The console is quiet in every process but the first. After the block the run's checkpoint is one file.
@@ -34,8 +34,11 @@ def placed(parallel: str, tensor_parallel: int, run_dir: Path) -> Iterator[Place
         If the options do not fit the number of processes, or another process has ended: the text says where
         the last checkpoint is.
     """
+    import torch
+
     from ..training.parallel import ProcessLostError, process_group, under_torchrun
 
+    torch.set_num_threads(threads or (1 if under_torchrun() else 2))
     if parallel not in PARALLEL:
         raise UserError(f"--parallel is {parallel!r}: expected one of {', '.join(PARALLEL)}")
     if not under_torchrun():

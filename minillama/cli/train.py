@@ -12,10 +12,11 @@ import typer
 
 from .console import console, program
 from .errors import UserError
+from .processes import placed
 
 if TYPE_CHECKING:
     from ..tokenizer import Tokenizer
-    from ..training import Trainer
+    from ..training import Placement, Trainer
     from .training_text import TrainingText
 
 READINGS = 8  # times that the held-out loss is read and a sample written, where the user does not say
@@ -30,6 +31,8 @@ ELSEWHERE = (
     "seq_len",
     "seed",
     "threads",
+    "parallel",
+    "tensor_parallel",
     "resume",
     "as_json",
 )
@@ -94,7 +97,18 @@ def train(
         int, typer.Option(min=0, help="Steps between checkpoints; 0: at the end only.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="All that is random follows from it.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads. Default: 2, or 1 in each of torchrun's processes.")
+    ] = None,
+    parallel: Annotated[
+        str, typer.Option(help="Under torchrun: ddp, a copy of the model each, or fsdp, a part of it each.")
+    ] = "ddp",
+    tensor_parallel: Annotated[
+        int, typer.Option(min=1, help="Under torchrun: processes that share every matrix.")
+    ] = 1,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute activations twice rather than keep them.")
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(help="Go on with a run that was stopped (give its --corpus or --data, and --seed)."),
@@ -108,20 +122,19 @@ def train(
     given = {name for name in options if _was_given(context, name)}
     _check_paths(corpus, data, tokenizer, out, resume)
 
-    import torch
+    with placed(parallel, tensor_parallel, threads, out if resume is None else resume) as placement:
+        from ..training.throughput import peak_flops
 
-    from ..training.throughput import peak_flops
-
-    torch.set_num_threads(threads)
-    settings = {name: value for name, value in options.items() if name not in (*MODEL, *ELSEWHERE)}
-    if resume is not None:
-        trainer, text = _resumed(options, {name: settings[name] for name in settings.keys() & given}, given)
-    else:
-        trainer, text = _new(options, settings)
-    trainer.peak_flops = peak_flops(trainer.update.device, trainer.config.dtype)
-    n_params = sum(p.numel() for p in trainer.model.parameters())
-    _say(as_json, f"{text.n_tokens:,} tokens to train on, {n_params:,} parameters")
-    _run(trainer, text, as_json)
+        settings = {name: value for name, value in options.items() if name not in (*MODEL, *ELSEWHERE)}
+        if resume is not None:
+            chosen = {name: settings[name] for name in settings.keys() & given}
+            trainer, text = _resumed(options, chosen, given, placement)
+        else:
+            trainer, text = _new(options, settings, placement)
+        trainer.peak_flops = placement.processes * peak_flops(trainer.update.device, trainer.config.dtype)
+        n_params = sum(p.numel() for p in trainer.model.parameters())
+        _say(as_json, f"{text.n_tokens:,} tokens to train on, {n_params:,} parameters")
+        _run(trainer, text, as_json)
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
@@ -144,7 +157,9 @@ def _check_paths(
         raise UserError(f"{out} is there already and not empty: name another by --out, or use --resume {out}")
 
 
-def _new(options: dict[str, Any], settings: dict[str, Any]) -> tuple[Trainer, TrainingText]:
+def _new(
+    options: dict[str, Any], settings: dict[str, Any], placement: Placement
+) -> tuple[Trainer, TrainingText]:
     """Check everything, read the text, and return a run at its beginning."""
     import torch
 
@@ -162,19 +177,18 @@ def _new(options: dict[str, Any], settings: dict[str, Any]) -> tuple[Trainer, Tr
     tokens, _ = text.rows.batch(0, 1)
     model = Llama(cfg.replace(vocab_size=text.tokenizer.vocab_size, max_seq_len=tokens.shape[1]))
     model.init_weights(torch.Generator().manual_seed(options["seed"]))
-    trainer = Trainer(model, text.rows, config, text.tokenizer, options["out"], held_out=text.held_out)
-    return trainer, text
+    out, held_out = options["out"], text.held_out
+    return Trainer(model, text.rows, config, text.tokenizer, out, placement, held_out), text
 
 
 def _resumed(
-    options: dict[str, Any], settings: dict[str, Any], given: set[str]
+    options: dict[str, Any], settings: dict[str, Any], given: set[str], placement: Placement
 ) -> tuple[Trainer, TrainingText]:
     """Return the run in ``--resume`` where it stands; options that would alter it are refused by name."""
-    from ..checkpoints import load
     from ..training import Trainer
 
     directory = options["resume"]
-    model, tokenizer = load(directory)
+    model, tokenizer, _ = placement.load(directory)
     if tokenizer is None:
         raise UserError(f"{directory}: the checkpoint holds no tokenizer")
     for name in MODEL:
@@ -184,7 +198,7 @@ def _resumed(
                 f"{directory}: {name} of the model is {began}, not {options[name]}: leave it away"
             )
     text = _text(options, tokenizer, options["seq_len"] or model.cfg.max_seq_len)
-    return Trainer.resume(directory, text.rows, held_out=text.held_out, changes=settings), text
+    return Trainer.resume(directory, text.rows, placement, text.held_out, changes=settings), text
 
 
 def _text(options: dict[str, Any], tokenizer: Tokenizer | None, seq_len: int | None) -> TrainingText:
@@ -226,6 +240,8 @@ def _run(trainer: Trainer, text: TrainingText, quiet: bool) -> None:
     lines = log.read(directory)
     loss = trainer.evaluate(text.held_out, text.read_rows)
     readings = [(line["step"], line["held_out"]) for line in lines if "held_out" in line]
+    if not trainer.placement.is_main:
+        return
     draw_curve(
         [line["loss"] for line in lines], [*readings, (trainer.step, loss)], None, directory / "loss.png"
     )
