@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from . import hf, hf_writer, native
+from . import gguf, gguf_writer, hf, hf_writer, native
 from .errors import CheckpointError
 from .source import Source
 
-FORMATS = ("native", "hf")
+FORMATS = ("native", "hf", "gguf")
 Progress = Callable[[int], None]
 
 
@@ -33,7 +33,8 @@ def detect(path: Path) -> str:
     found = _format_of(path)
     if found is None:
         raise CheckpointError(
-            f"{path}: no checkpoint here (expected the file {native.FILE}, or {hf.CONFIG} and {hf.SINGLE})"
+            f"{path}: no checkpoint here (expected a GGUF file, or a directory with {native.FILE} or"
+            f" {hf.CONFIG})"
         )
     return found
 
@@ -88,15 +89,24 @@ def write(
     _check_target(path, format)
     if format == "hf":
         hf_writer.write_hf(source, path, progress, max_shard_bytes)
+    elif format == "gguf":
+        gguf_writer.write_gguf(source, path, progress)
     else:
         native.write_native(source, path, progress)
 
 
-READERS: dict[str, Callable[[Path], Source]] = {"native": native.NativeSource, "hf": hf.HFSource}
+READERS: dict[str, Callable[[Path], Source]] = {
+    "native": native.NativeSource,
+    "hf": hf.HFSource,
+    "gguf": gguf.GGUFSource,
+}
 
 
 def _format_of(path: Path) -> str | None:
     """Return the format of what is there, or None."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return "gguf" if path.suffix == ".gguf" or file.read(4) == b"GGUF" else None
     if (path / native.FILE).is_file():
         return "native"
     if (path / hf.CONFIG).is_file():
@@ -106,6 +116,10 @@ def _format_of(path: Path) -> str | None:
 
 def _check_target(path: Path, format: str) -> None:
     """Refuse to write where something else is, which would be lost, or be found in the new one's place."""
+    if format == "gguf":
+        if path.is_dir():
+            raise ValueError(f"{path} is a directory: expected a file, such as {path / 'model.gguf'}")
+        return
     if not path.is_dir():
         if path.exists():
             raise ValueError(f"{path} is a file: expected a directory, new or old, for format {format!r}")

@@ -1,4 +1,4 @@
-"""The weights of a GGUF file as NumPy arrays under the package's names. Reading only, and only LLaMA's.
+"""GGUF files of a LLaMA, read.
 
 Behind the metadata (see `minillama.tokenizer.gguf_vocab`) stands a list of tensors, then their bytes, each
 tensor beginning at a multiple of the alignment::
@@ -6,7 +6,9 @@ tensor beginning at a multiple of the alignment::
     tensor:  name  n_axes u32  lengths u64 ...  kind u32  offset u64     lengths from the fastest axis on
 
 Files of this architecture hold queries and keys in the interleaved layout of rotary positions; what is
-returned is in the package's, ``half``. Left out: writing, and a model made at once (`load` will).
+returned is in the package's, ``half``. Norms and biases are float32 in every file; where the matrices have a
+shorter format that holds these numbers as well, they are given in it, so that a model of bfloat16 comes back
+as one.
 
 References
 ----------
@@ -17,29 +19,22 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..config import LlamaConfig
-from ..quantization import BLOCKS, dequantize
-from ..reference.rope import permute_rows
-from ..reference.weights import Weights, weight_shapes
-from ..tokenizer import TokenizerError
-from ..tokenizer.gguf_vocab import read_header
+from ..quantization import dequantize
+from ..reference.weights import Weights
+from ..tokenizer import Tokenizer, TokenizerError
+from ..tokenizer.gguf_vocab import Reader, from_metadata, read_header
+from .dtypes import FLOATS, Array, cast, is_finite
 from .errors import CheckpointError
-
-KINDS = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 8: "Q8_0"}
-"""Numbers of the formats that are read here, as GGUF has them."""
-NAMES = {
-    "tok_embeddings": "token_embd", "attention_norm": "attn_norm", "attention.wq": "attn_q",
-    "attention.wk": "attn_k", "attention.wv": "attn_v", "attention.wo": "attn_output", "ffn_norm": "ffn_norm",
-    "feed_forward.w_gate": "ffn_gate", "feed_forward.w_up": "ffn_up", "feed_forward.w_down": "ffn_down",
-    "norm": "output_norm", "output": "output",
-}  # fmt: skip
-"""The package's names within a block, and GGUF's."""
+from .gguf_config import read_metadata_config
+from .gguf_names import DIVISORS, KINDS, SIZES, to_gguf
+from .rotary import heads_of, to_half
+from .source import Source, TensorInfo, match_tensors, read_array
 
 
 class _Tensor(NamedTuple):
@@ -48,11 +43,93 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     kind: str
     offset: int
-    size: int
+    n_bytes: int
+
+
+class GGUFSource(Source):
+    """A GGUF file, open for reading; CheckpointError if it is broken or another model."""
+
+    format = "gguf"
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.files = path, [path]
+        if not path.is_file():
+            raise CheckpointError(f"{path}: there is no such file")
+        if path.stat().st_size == 0:
+            raise CheckpointError(f"{path}: is empty; expected a GGUF file")
+        self._file = path.open("rb")
+        try:
+            self._open()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, TokenizerError | CheckpointError) and not str(error).startswith(str(path)):
+                raise CheckpointError(f"{path}: {error}") from None
+            raise
+
+    def _open(self) -> None:
+        """Read what the file says about itself, and compare."""
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            self._metadata, n_tensors, reader = read_header(data)
+            stored = _read_table(reader, n_tensors, self._metadata.get("general.alignment", 32), len(data))
+        self._stored = stored
+        divisors = self._read_stored(DIVISORS).reshape(-1) if DIVISORS in stored else None
+        self.cfg = read_metadata_config(
+            self._metadata, "output.weight" not in stored, "blk.0.attn_q.bias" in stored, divisors
+        )
+        shapes = {name: tensor.shape for name, tensor in stored.items() if name != DIVISORS}
+        self._theirs = match_tensors(self.path, self.cfg, shapes, to_gguf)
+        self.tensors = {}
+        for ours, theirs in self._theirs.items():
+            shape, kind, _, n_bytes = stored[theirs]
+            self.tensors[ours] = TensorInfo(shape, kind if kind in FLOATS else "F32", kind, n_bytes)
+        self._shorten_vectors()
+
+    def _shorten_vectors(self) -> None:
+        """Give norms and biases in the format of the matrices, if that holds all of them exactly."""
+        main = self.tensors["tok_embeddings.weight"].dtype
+        vectors = [name for name, info in self.tensors.items() if len(info.shape) == 1]
+        if main == "F32" or any(self.tensors[name].stored != "F32" for name in vectors):
+            return
+        for name in vectors:
+            wide = self.read(name)
+            try:
+                if not np.array_equal(cast(cast(wide, "F32", main), main, "F32"), wide):
+                    return
+            except ValueError:  # too large for it
+                return
+        for name in vectors:
+            self.tensors[name] = self.tensors[name]._replace(dtype=main)
+
+    def read(self, name: str) -> Array:
+        """Read one weight; quantised ones become float32."""
+        theirs = self._theirs[name]
+        weight = self._read_stored(theirs)
+        stored = "F32" if self._stored[theirs].kind not in FLOATS else self._stored[theirs].kind
+        if not is_finite(weight, stored).all():
+            raise CheckpointError(
+                f"{self.path}: has weights in {theirs!r} that are not finite; expected numbers"
+            )
+        heads = heads_of(name, self.cfg.n_heads, self.cfg.n_kv_heads)
+        return cast(weight if heads is None else to_half(weight, heads), stored, self.tensors[name].dtype)
+
+    def _read_stored(self, theirs: str) -> Array:
+        """Read a tensor as it stands in the file; blocks become float32."""
+        shape, kind, offset, n_bytes = self._stored[theirs]
+        if kind in FLOATS:
+            return read_array(self._file, self.path, offset, shape, kind)
+        return dequantize(read_array(self._file, self.path, offset, (n_bytes,), "U8"), kind).reshape(shape)
+
+    def _tokenizer(self) -> Tokenizer | None:
+        kind = self._metadata.get("tokenizer.ggml.model")
+        return None if kind in (None, "none", "no_vocab") else from_metadata(self._metadata)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def read_gguf(path: str | Path) -> tuple[LlamaConfig, Weights]:
-    """Read configuration and weights of a LLaMA-architecture GGUF file.
+    """Read configuration and weights of a LLaMA-architecture GGUF file, for the reference.
 
     Parameters
     ----------
@@ -77,23 +154,14 @@ def read_gguf(path: str | Path) -> tuple[LlamaConfig, Weights]:
         ...
     minillama.checkpoints.errors.CheckpointError: nothing.gguf: there is no such file
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file")
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            raise CheckpointError(f"{path} is empty; expected a GGUF file")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                cfg, tensors = _read_table(data)
-                return cfg, _read_weights(cfg, tensors, data)
-            except (TokenizerError, CheckpointError) as error:
-                raise CheckpointError(f"{path} {error}") from None
+    with GGUFSource(Path(path)) as source:
+        return source.cfg, {
+            name: cast(source.read(name), info.dtype, "F32") for name, info in source.tensors.items()
+        }
 
 
-def _read_table(data: mmap.mmap) -> tuple[LlamaConfig, dict[str, _Tensor]]:
-    """Read what the file says about itself, and check that every tensor lies within it."""
-    metadata, n_tensors, reader = read_header(data)
+def _read_table(reader: Reader, n_tensors: int, alignment: object, size: int) -> dict[str, _Tensor]:
+    """Read the list of tensors, and check that each lies within the file and none within another."""
     tensors: dict[str, _Tensor] = {}
     for _ in range(n_tensors):  # ends with the file at the latest
         name = reader.text()
@@ -106,77 +174,26 @@ def _read_table(data: mmap.mmap) -> tuple[LlamaConfig, dict[str, _Tensor]]:
             raise CheckpointError(
                 f"has {name!r:.60} in format {number}; expected one of {', '.join(KINDS.values())}"
             )
-        per_block, block_bytes = BLOCKS[KINDS[number]]
+        per_block, block_bytes = SIZES[KINDS[number]]
         if shape[-1] % per_block:
             raise CheckpointError(
                 f"has {name!r:.60} with rows of {shape[-1]}; expected a multiple of {per_block}"
             )
         tensors[name] = _Tensor(shape, KINDS[number], offset, math.prod(shape) // per_block * block_bytes)
-    alignment = metadata.get("general.alignment", 32)
     if type(alignment) is not int or alignment < 1:
         raise CheckpointError(
             f"has general.alignment {alignment!r:.40}; expected a whole number of 1 or more"
         )
     start = -(-reader.place // alignment) * alignment
-    for name, tensor in tensors.items():
-        end = start + tensor.offset + tensor.size
-        if end > len(data):
-            raise CheckpointError(f"ends at offset {len(data)}; expected {name!r:.60} to end at offset {end}")
+    place = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].offset, item[1].n_bytes)):
+        end = start + tensor.offset + tensor.n_bytes
+        if end > size:
+            raise CheckpointError(f"ends at offset {size}; expected {name!r:.60} to end at offset {end}")
+        if tensor.offset < place:
+            raise CheckpointError(
+                f"has {name!r:.60} at offset {start + tensor.offset}, within another tensor"
+            )
+        place = tensor.offset + tensor.n_bytes
         tensors[name] = tensor._replace(offset=start + tensor.offset)
-    return _config(metadata, tied="output.weight" not in tensors), tensors
-
-
-def _config(metadata: Mapping[str, Any], tied: bool) -> LlamaConfig:
-    """Translate the metadata's keys."""
-    architecture = metadata.get("general.architecture")
-    if architecture != "llama":
-        raise CheckpointError(f"has the architecture {architecture!r:.40}; expected 'llama'")
-    tokens = metadata.get("tokenizer.ggml.tokens")
-    try:
-        return LlamaConfig(
-            vocab_size=metadata.get("llama.vocab_size", len(tokens) if isinstance(tokens, list) else None),
-            dim=metadata["llama.embedding_length"],
-            n_layers=metadata["llama.block_count"],
-            n_heads=metadata["llama.attention.head_count"],
-            n_kv_heads=metadata.get("llama.attention.head_count_kv", metadata["llama.attention.head_count"]),
-            hidden_dim=metadata["llama.feed_forward_length"],
-            max_seq_len=metadata["llama.context_length"],
-            rope_theta=metadata.get("llama.rope.freq_base", 10_000.0),
-            norm_eps=metadata["llama.attention.layer_norm_rms_epsilon"],
-            tie_embeddings=tied,
-        )
-    except KeyError as error:
-        raise CheckpointError(f"has no {error.args[0]}, which the shape of the model needs") from None
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"describes no model: {error}") from None
-
-
-def _read_weights(cfg: LlamaConfig, tensors: Mapping[str, _Tensor], data: mmap.mmap) -> Weights:
-    """Read every weight that the configuration asks for."""
-    if cfg.n_layers > len(tensors):  # before a list of that length is made
-        raise CheckpointError(f"has {len(tensors)} tensors; expected more for {cfg.n_layers} layers")
-    weights: Weights = {}
-    for name, shape in weight_shapes(cfg).items():
-        theirs = _their_name(name)
-        if theirs not in tensors:
-            raise CheckpointError(f"has no tensor {theirs!r}; expected one of shape {shape}")
-        tensor = tensors[theirs]
-        if tensor.shape != shape:
-            raise CheckpointError(f"has {theirs!r} of shape {tensor.shape}; expected {shape}")
-        raw = np.frombuffer(data[tensor.offset : tensor.offset + tensor.size], np.uint8)
-        weights[name] = dequantize(raw, tensor.kind).reshape(shape)
-        if not np.isfinite(weights[name]).all():
-            raise CheckpointError(f"has weights in {theirs!r} that are not finite; expected numbers")
-        if name.endswith(("wq.weight", "wk.weight")):
-            heads = cfg.n_heads if "wq" in name else cfg.n_kv_heads
-            weights[name] = permute_rows(weights[name], heads, to="half")
-    return weights
-
-
-def _their_name(name: str) -> str:
-    """Translate a weight's name: ``layers.3.attention.wq.weight`` is ``blk.3.attn_q.weight``."""
-    stem = name.removesuffix(".weight")
-    if not stem.startswith("layers."):
-        return f"{NAMES[stem]}.weight"
-    _, layer, inner = stem.split(".", 2)
-    return f"blk.{layer}.{NAMES[inner]}.weight"
+    return tensors

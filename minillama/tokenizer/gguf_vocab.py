@@ -34,6 +34,10 @@ NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 _STRING, _ARRAY = 8, 9
 _U64 = struct.Struct("<Q")
 
+MAX_ITEMS = 1 << 24
+"""Longest array that is read; the largest vocabulary in use has 262,144 tokens."""
+
+UNUSED = 5
 KINDS: dict[int, Kind] = {1: "text", 2: "unknown", 3: "control", 4: "whole", 5: "control", 6: "byte"}
 """Types of tokens; 5 is unused."""
 
@@ -128,13 +132,14 @@ def from_metadata(metadata: Mapping[str, Any]) -> Tokenizer:
     if family not in ("gpt2", "llama"):
         found = "missing" if family is None else f"{family!r:.40}"
         raise TokenizerError(f"{_key('model')} is {found}; expected 'gpt2' or 'llama'")
-    tokens = _list(metadata, "tokens", str)
-    types = _list(metadata, "token_type", int) if _key("token_type") in metadata else [1] * len(tokens)
+    tokens = list(_list(metadata, "tokens", str))
+    types = list(_list(metadata, "token_type", int)) if _key("token_type") in metadata else [1] * len(tokens)
     if len(types) != len(tokens) or not set(types) <= KINDS.keys():
         raise TokenizerError(
             f"{_key('token_type')} has {len(types)} entries of the types {sorted(set(types))[:9]}; expected"
             f" {len(tokens)} of {list(KINDS)}"
         )
+    metadata = _without_padding(metadata, tokens, types)
     kinds = [KINDS[kind] for kind in types]
     # SentencePiece's algorithm cuts out whole pieces itself; with byte-level BPE the tokenizer does it.
     always = {name for name, kind in zip(tokens, kinds, strict=True) if kind == "whole" and family == "gpt2"}
@@ -143,6 +148,29 @@ def from_metadata(metadata: Mapping[str, Any]) -> Tokenizer:
     bos, eos = (_name(metadata, f"{which}_token_id", names) for which in ("bos", "eos"))
     build = _sentencepiece if family == "llama" else _byte_level
     return Tokenizer(build(metadata, tokens, kinds, specials), specials, bos, eos, always)
+
+
+def padding_name(token_id: int) -> str:
+    """Return the name of a token that is there only because the model has a row for it.
+
+    Examples
+    --------
+    >>> padding_name(260)
+    '[PAD260]'
+    """
+    return f"[PAD{token_id}]"
+
+
+def _without_padding(metadata: Mapping[str, Any], tokens: list[str], types: list[int]) -> Mapping[str, Any]:
+    """Take such tokens off the end of the lists; the scores are cut in a copy of the metadata."""
+    length = len(tokens)
+    while tokens and types[-1] == UNUSED and tokens[-1] == padding_name(len(tokens) - 1):
+        tokens.pop()
+        types.pop()
+    scores = metadata.get(_key("scores"))
+    if len(tokens) == length or not isinstance(scores, list) or len(scores) != length:
+        return metadata
+    return {**metadata, _key("scores"): scores[: len(tokens)]}
 
 
 def _sentencepiece(
@@ -241,12 +269,19 @@ class Reader:
         if kind == _ARRAY:
             item, n = self.numbers("I", 1)[0], self.numbers("Q", 1)[0]
             if item in NUMBERS:
+                self._need_items(n, struct.calcsize(f"<{NUMBERS[item]}"), "numbers")
                 return self.numbers(NUMBERS[item], n)
             if item == _STRING:
-                self._need(8 * n, f"{n} strings")
+                self._need_items(n, 8, "strings")
                 return [self.text() for _ in range(n)]
             kind = item
         raise TokenizerError(f"has a value of kind {kind} before offset {self.place}; expected 0 to 12")
+
+    def _need_items(self, n: int, size: int, what: str) -> None:
+        """Make sure that an array can be there, and is no longer than any vocabulary."""
+        self._need(n * size, f"{n} {what}")
+        if n > MAX_ITEMS:
+            raise TokenizerError(f"has {n} {what} before offset {self.place}; expected at most {MAX_ITEMS}")
 
     def _need(self, size: int, what: str) -> None:
         """Make sure that so many bytes are left, before anything is allocated for them."""
