@@ -1,4 +1,4 @@
-"""`minillama data ...`: bring real texts, vocabularies and a model; write stories; measure texts."""
+"""`minillama data ...`: bring texts, vocabularies and a model; make token files; write stories; measure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import data_make
 from .console import console
 from .errors import UserError
 
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 app = typer.Typer(
-    help="Bring real texts and vocabularies, write stories, measure texts.", no_args_is_help=True
+    help="Bring real texts and vocabularies, make token files, write stories, measure texts.",
+    no_args_is_help=True,
 )
+app.command()(data_make.make)
+app.command()(data_make.check)
+app.command()(data_make.recipe)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of text.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed tells the same stories.")]
@@ -66,9 +71,9 @@ def fetch(
 
 
 @app.command()
-def make(
-    out: Annotated[Path, typer.Option(help="File to write: one story a line.")],
-    stories: Annotated[int, typer.Option(min=1, help="How many.")] = 10_000,
+def stories(
+    out: Annotated[Path, typer.Argument(help="File to write: one story a line.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 10_000,
     level: Annotated[int, typer.Option(help="1: short and simple. 3: the whole world.")] = 3,
     language: Annotated[str, typer.Option(help="en or pt.")] = "en",
     seed: Seed = 0,
@@ -82,15 +87,15 @@ def make(
     source = Stories(seed, language, level)
     nats = size = 0.0
     with out.open("x", encoding="utf-8", newline="\n") as file:
-        for _ in range(stories):
+        for _ in range(count):
             story = source.sample()
             size += file.write(story.text + "\n")
             nats += story.nats
     if as_json:
-        typer.echo(json.dumps({"path": str(out), "stories": stories, "nats": nats}))
+        typer.echo(json.dumps({"path": str(out), "stories": count, "nats": nats}))
         return
     console.print(
-        f"{out}: {stories:,} stories, {nats / stories:.2f} nats a story, {nats / size:.4f} a character",
+        f"{out}: {count:,} stories, {nats / count:.2f} nats a story, {nats / size:.4f} a character",
         highlight=False,
     )
 

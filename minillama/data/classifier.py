@@ -56,7 +56,7 @@ class Classifier:
 
 
 def train_classifier(
-    good: Sequence[str], random: Sequence[str], steps: int = 300, rate: float = 20.0, decay: float = 1e-4
+    good: Sequence[str], random: Sequence[str], steps: int = 150, rate: float = 20.0, decay: float = 1e-4
 ) -> Classifier:
     """Learn to tell good texts from texts at random, by gradient descent on all of them at once.
 

@@ -11,6 +11,7 @@ References: the HTML standard, section 13.2.3, for the order of the encoding rul
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from typing import Any
 
@@ -98,7 +99,9 @@ def extract_text(page: str) -> str:
     MissingExtra
         (a ValueError) If trafilatura is not installed.
     """
-    found = extra("trafilatura").extract(
+    library = extra("trafilatura")
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # a page without text is no news in a crawl
+    found = library.extract(
         page, fast=True, favor_precision=True, include_comments=False, include_tables=False
     )
     return found or ""

@@ -11,7 +11,7 @@ from minillama.cli.bench import measuring
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["startup", "stories", "tokenizer", "train"])
+@pytest.mark.parametrize("what", ["startup", "stories", "tokenizer", "train", "data"])
 def test_figures_come_with_their_spread(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

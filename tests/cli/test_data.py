@@ -81,15 +81,83 @@ def test_stats_of_stories_are_means_of_exact_numbers(capsys) -> None:
     assert "±" in told(capsys, "stats", "stories", "--documents", "5")
 
 
-def test_make_writes_stories_that_parse(capsys, tmp_path: Path) -> None:
+def test_stories_are_written_and_parse(capsys, tmp_path: Path) -> None:
     out = tmp_path / "stories.txt"
-    arguments = ["make", "--out", str(out), "--stories", "20", "--level", "2", "--seed", "5"]
+    arguments = ["stories", str(out), "--count", "20", "--level", "2", "--seed", "5"]
     result = json.loads(told(capsys, *arguments, "--json"))
     lines = out.read_text().splitlines()
     assert len(lines) == result["stories"] == 20
     assert sum(map(Stories.nats, lines)) == pytest.approx(result["nats"])
     assert run(["data", *arguments]) == 2
     assert "is there already" in capsys.readouterr().err
-    assert run(["data", "make", "--out", str(tmp_path / "x"), "--level", "9"]) == 2
+    assert run(["data", "stories", str(tmp_path / "x"), "--level", "9"]) == 2
     assert "level 9 is unknown" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+RECIPE = """
+tokens = 3000
+vocab_size = 300
+shard_tokens = 1000
+held_out = 0.1
+[[source]]
+name = "tales"
+kind = "stories"
+share = 3
+documents = 30
+level = 1
+[[source]]
+name = "web"
+kind = "files"
+path = "crawl"
+share = 1
+rules = ["too few words"]
+"""
+
+
+def test_make_check_and_what_is_broken(capsys, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl" / "a.txt").write_text("Some words about a river. " * 20)
+    (tmp_path / "crawl" / "b.txt").write_text("Few words.")
+    out = tmp_path / "out"
+    text = told(capsys, "make", str(tmp_path / "recipe.toml"), str(out))
+    assert "web dropped: too few words 1" in text
+    assert f"minillama train --data {out}" in text.replace("\n", " ")
+    again = json.loads(told(capsys, "make", str(tmp_path / "recipe.toml"), str(out), "--json"))
+    assert [row["name"] for row in again["sources"]] == ["tales", "web"]
+    assert again["tokens"] >= 3000
+    assert "all as the manifest says" in told(capsys, "check", str(out))
+    assert json.loads(told(capsys, "check", str(out), "--json"))["broken"] == []
+    shard = out / "train-00001.bin"
+    shard.write_bytes(shard.read_bytes()[:-2] + b"\1\1")
+    assert run(["data", "check", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "train-00001.bin: its SHA-256 is" in error
+    assert error.count("\n") == 1
+    assert run(["data", "check", str(out), "--json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["broken"]) == 1
+
+
+def test_bad_recipes_cost_one_line(capsys, tmp_path: Path) -> None:
+    for text, complaint in (
+        (RECIPE.replace("tokens =", "tokns =", 1), "did you mean tokens?"),
+        (RECIPE.replace("crawl", "../.."), "leads out of"),
+        (RECIPE.replace('"files"', '"pages"'), "documents is missing"),
+    ):
+        (tmp_path / "recipe.toml").write_text(text)
+        assert run(["data", "make", str(tmp_path / "recipe.toml"), str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert complaint in error
+        assert error.count("\n") == 1
+    assert run(["data", "make", "large", str(tmp_path / "out")]) == 2
+    assert "a recipe that comes with minillama (small)" in capsys.readouterr().err
+    assert run(["data", "check", str(tmp_path)]) == 2
+    assert "no manifest.json" in capsys.readouterr().err
+
+
+def test_the_recipe_that_comes_along_can_be_printed_and_read(capsys, tmp_path: Path) -> None:
+    from minillama.data.recipe import read_recipe
+
+    (tmp_path / "mine.toml").write_text(told(capsys, "recipe"))
+    assert read_recipe(tmp_path / "mine.toml") == read_recipe("small")

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from . import startup, stories, tokenizer, train
+from . import data, startup, stories, tokenizer, train
 from .measuring import show
 
 app = typer.Typer(help="Measure how fast things are here.", invoke_without_command=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")]
-GROUPS = (startup, stories, tokenizer, train)
+GROUPS = (startup, stories, tokenizer, train, data)
 
 
 @app.callback()
@@ -48,3 +48,9 @@ def tokenizer_(as_json: AsJson = False) -> None:
 def train_(as_json: AsJson = False) -> None:
     """Train the tour's model, transformers' LLaMA and the NumPy reference of the same shape in turns."""
     show(train.figures(), as_json)
+
+
+@app.command("data")
+def data_(as_json: AsJson = False) -> None:
+    """Run each stage of the data pipeline over made-up web pages."""
+    show(data.figures(), as_json)
