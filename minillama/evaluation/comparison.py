@@ -79,9 +79,12 @@ def sign_test(wins: int, losses: int) -> float:
     >>> sign_test(5, 0), sign_test(3, 3)
     (0.0625, 1.0)
     """
-    n, fewer = wins + losses, min(wins, losses)
-    tail = sum(math.comb(n, k) for k in range(fewer + 1))
-    return min(1.0, float(2 * tail / 2**n) if n < 1000 else math.exp(math.log(2 * tail) - n * math.log(2)))
+    n = wins + losses
+    tail = ways = 1  # of the 2**n outcomes, those with k coins on the rarer side: n over k
+    for k in range(min(wins, losses)):
+        ways = ways * (n - k) // (k + 1)
+        tail += ways
+    return min(1.0, 2 * tail / 2**n)
 
 
 def questions_needed(
