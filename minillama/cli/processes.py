@@ -90,6 +90,4 @@ def _told(reason: str, run_dir: Path) -> str:
     step = latest_step(run_dir)
     if step is None:
         return f"{reason}. There is no checkpoint yet: begin again"
-    return (
-        f"{reason}. The checkpoint of step {step} is whole: go on by the same command with --resume {run_dir}"
-    )
+    return f"{reason}. The checkpoint of step {step} is whole: go on with --resume {run_dir}"

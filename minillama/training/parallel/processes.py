@@ -66,9 +66,5 @@ def process_group(timeout: timedelta = TIMEOUT) -> Iterator[torch.device]:
 
 def _is_lost(error: RuntimeError) -> bool:
     """Whether torch's error says that a connection broke or a wait was too long."""
-    if isinstance(error, dist.DistError):
-        return True
-    text = str(error).lower()
-    return any(
-        sign in text for sign in ("connection closed by peer", "connection reset", "timed out", "gloo")
-    )
+    signs = "connection closed", "connection reset", "connection refused", "broken pipe", "timed out"
+    return isinstance(error, dist.DistError) or any(sign in str(error).lower() for sign in signs)
