@@ -1,4 +1,15 @@
-"""Judging a model: loss against the exact floor, the gap by skill, valid stories, where two models part.
+"""Judging a model: loss against the exact floor, skills, benchmarks, and where two models part.
+
+    stories, curve                      loss and floor, gap by skill, validity; the picture of a run
+    pairs, scoring                      how likely is a continuation after a context?
+    perplexity                          a long text, in windows
+    multiple_choice, exact_match        answers picked by likelihood; answers written
+    prompts, task_file                  questions made into text; questions read from a file
+    story_suite                         a benchmark with known chance and ceiling
+    intervals, comparison               how much of a score is luck; which of two models is better
+    contamination                       was the test in the training data?
+    harness                             a model for lm-evaluation-harness
+    divergence, traces, peers           where two implementations part
 
 Importing the package is cheap: torch is loaded when a name that needs it is first used.
 """
