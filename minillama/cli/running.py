@@ -60,7 +60,7 @@ def run_steps(
                     break
         except TrainingError as error:
             raise UserError(
-                f"{error}. The last checkpoint in {trainer.run_dir} is whole; try a smaller --lr"
+                f"{error}. What was saved in {trainer.run_dir} before is whole; try a smaller --lr"
             ) from None
     trainer.save()
     return trainer.step == trainer.config.steps

@@ -50,6 +50,8 @@ class RunState:
             raise ValueError(f"loss_scale is {self.loss_scale}, dtype {self.config.dtype!r}: they do not fit")
         if self.loss_scale is not None:
             set_field(self, "loss_scale", positive_number("loss_scale", self.loss_scale))
+        if not isinstance(self.watch, dict):
+            raise ValueError(f"watch is {self.watch!r}: expected a dictionary")
         for name, values in self.watch.items():
             if len(values) > WINDOW or not all(isinstance(value, float) for value in values):
                 raise ValueError(f"watch of {name}: expected at most {WINDOW} floats")

@@ -174,7 +174,7 @@ class Trainer:
             done = self._read(self._one_step())
             if self.run_dir is not None and self.placement.is_main:
                 log.append(self.run_dir, done)
-            if _is_due(self.step, self.config.checkpoint_every):
+            if self.run_dir is not None and _is_due(self.step, self.config.checkpoint_every):
                 self.save()
             yield done
 

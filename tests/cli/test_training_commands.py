@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import minillama
+import minillama.cli
 
 pytestmark = pytest.mark.slow  # each starts several processes that import torch
 
@@ -162,6 +164,87 @@ def test_a_stopped_training_goes_on(corpus: Path, tmp_path: Path) -> None:
     first = interrupted([*arguments, "--out", log.parent], log, after=2)
     both = interrupted([*arguments, "--resume", log.parent], log, after=len(first))
     assert both == list(range(1, len(both) + 1))
+
+
+@pytest.fixture
+def refused_here(capfd: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """As `refused`, within this process, which has torch already."""
+
+    def check(*arguments: object, match: str) -> None:
+        capfd.readouterr()
+        assert minillama.cli.run([str(argument) for argument in arguments]) == 2
+        line = capfd.readouterr().err
+        assert match in " ".join(line.split())
+        assert len(line.strip().splitlines()) == 1
+
+    return check
+
+
+def test_a_resumed_training_may_not_become_another_one(
+    corpus: Path, tmp_path: Path, refused_here: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--corpus", corpus, "--vocab-size", 300, "--json", *SMALL]
+    first = [*arguments, "--out", tmp_path / "run", "--steps", 3, "--accumulate", 2, "--dtype", "bfloat16"]
+    assert minillama.cli.run([str(argument) for argument in first]) == 0
+    again = (*arguments, "--resume", tmp_path / "run")
+    refused_here(*again, "--lr", 1e-3, "--accumulate", 4, match="lr (0.002 to 0.001), accumulate (2 to 4)")
+    refused_here(*again, "--layers", 2, match="n_layers of the model is 1, not 2")
+    refused_here(*again, "--seed", 1, match="other data")
+    assert minillama.cli.run([str(argument) for argument in (*again, "--evaluate-every", 1)]) == 0
+    assert json.loads(capfd.readouterr().out)["loss"] > 0
+
+
+def test_options_that_do_not_fit_get_one_line(
+    corpus: Path, tmp_path: Path, refused_here: Callable[..., None]
+) -> None:
+    out = tmp_path / "run"
+    refused_here("train", "--corpus", corpus, "--data", tmp_path, match="one of them")
+    refused_here("train", "--data", tmp_path, "--out", out, match=str(tmp_path))
+    refused_here("train", "--data", tmp_path, "--tokenizer", corpus, match="brings its own tokenizer")
+    refused_here("train", "--corpus", corpus, "--out", out, "--dtype", "half", match="dtype is 'half'")
+    refused_here(
+        "train", "--corpus", corpus, "--out", out, "--accumulate", 3, match="a multiple of accumulate"
+    )
+    refused_here(
+        "train", "--corpus", corpus, "--out", out, "--vocab-size", 300, "--lr", 1e30, "--warmup", 0,
+        "--steps", 9, *SMALL, match="step 2: the gradient's norm is not finite, and first of all the",
+    )  # fmt: skip
+
+
+def test_training_on_token_files(tmp_path: Path) -> None:
+    from minillama.data.files import sha256_of
+    from minillama.data.manifest import Manifest, TokenizerFile
+    from minillama.data.shards import ShardWriter
+
+    text = "The quick brown fox jumps over the lazy dog. "
+    tokenizer = minillama.Tokenizer.train([text * 20], 300)
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    tokenizer.save(shards / "tokenizer.json")
+    splits = {}
+    for split, copies in (("train", 40), ("held_out", 5)):
+        writer = ShardWriter(shards, split, "uint16", 500)
+        for _ in range(copies):
+            writer.add(tokenizer.encode(text, bos=True, eos=True))
+        splits[split] = writer.close()
+    assert tokenizer.bos_id is not None
+    assert tokenizer.eos_id is not None
+    pinned = TokenizerFile(
+        "tokenizer.json", sha256_of(shards / "tokenizer.json"), tokenizer.vocab_size,
+        tokenizer.bos_id, tokenizer.eos_id,
+    )  # fmt: skip
+    Manifest(1, 0, 24, "uint16", pinned, splits).write(shards)
+    out = tmp_path / "run"
+    small = [*SMALL[:8], *SMALL[10:]]  # without --seq-len: the data's own
+    arguments = ["train", "--data", shards, *small, "--mask-documents", "--json"]
+    result = json.loads(run(*arguments, "--out", out, "--steps", 4, "--evaluate-every", 2).stdout)
+    assert 0 < result["nats_per_byte"] < result["loss"]
+    assert minillama.load(out)[0].cfg.max_seq_len == 24
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "held_out" in line] == [2, 4]
+    assert all(0 < line["mfu"] < 1 for line in lines)
+    (shards / "train-00001.bin").unlink()
+    refused(*arguments, "--resume", out, match="train-00001.bin")
 
 
 def test_bad_input_gets_one_line(corpus: Path, tmp_path: Path) -> None:
