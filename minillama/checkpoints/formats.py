@@ -16,7 +16,8 @@ from . import gguf, gguf_writer, hf, hf_writer, native
 from .errors import CheckpointError
 from .source import Source
 
-FORMATS = ("native", "hf", "gguf")
+FORMATS = ("native", "hf", "gguf", "meta")
+PARAMS = "params.json"
 Progress = Callable[[int], None]
 
 
@@ -33,8 +34,8 @@ def detect(path: Path) -> str:
     found = _format_of(path)
     if found is None:
         raise CheckpointError(
-            f"{path}: no checkpoint here (expected a GGUF file, or a directory with {native.FILE} or"
-            f" {hf.CONFIG})"
+            f"{path}: no checkpoint here (expected a GGUF file, or a directory with {native.FILE},"
+            f" {hf.CONFIG} or {PARAMS})"
         )
     return found
 
@@ -91,14 +92,34 @@ def write(
         hf_writer.write_hf(source, path, progress, max_shard_bytes)
     elif format == "gguf":
         gguf_writer.write_gguf(source, path, progress)
+    elif format == "meta":
+        from .meta import write_meta
+
+        write_meta(source, path, progress)
     else:
         native.write_native(source, path, progress)
+
+
+def _sharded(path: Path) -> Source:
+    """Open what several processes wrote; this alone needs torch."""
+    from .sharded_source import ShardedSource
+
+    return ShardedSource(path)
+
+
+def _open_meta(path: Path) -> Source:
+    """Open a directory of Meta's, by way of torch."""
+    from .meta import MetaSource
+
+    return MetaSource(path)
 
 
 READERS: dict[str, Callable[[Path], Source]] = {
     "native": native.NativeSource,
     "hf": hf.HFSource,
     "gguf": gguf.GGUFSource,
+    "meta": _open_meta,
+    "sharded": _sharded,
 }
 
 
@@ -111,6 +132,10 @@ def _format_of(path: Path) -> str | None:
         return "native"
     if (path / hf.CONFIG).is_file():
         return "hf"
+    if (path / PARAMS).is_file() or any(path.glob("consolidated.*.pth")):
+        return "meta"
+    if any(path.glob("shards-*/shards.json")):
+        return "sharded"
     return None
 
 

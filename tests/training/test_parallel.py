@@ -23,6 +23,7 @@ from training import parallel_worker as worker
 from minillama.checkpoints import CheckpointError, load
 from minillama.checkpoints.runs import consolidate, latest_shards, load_run
 from minillama.checkpoints.sharded import open_shards
+from minillama.model import Llama
 from minillama.training import Trainer, log
 
 pytestmark = pytest.mark.slow
@@ -141,17 +142,23 @@ def test_a_sharded_checkpoint_becomes_a_plain_one(
 ) -> None:
     run_dir = shutil.copytree(directory / "saved" / place, tmp_path / "run")
     sharded, _, state = load_run(run_dir)
+    assert_same_weights(load(run_dir)[0], sharded)  # any command reads it as it stands
     consolidate(run_dir)
     assert [path.name for path in run_dir.iterdir() if path.is_dir()] == []
     model, _ = load(run_dir)
     whole, _, after = load_run(run_dir)
-    for name, weight in sharded.state_dict().items():
-        assert torch.equal(weight, model.state_dict()[name])
-        assert torch.equal(weight, whole.state_dict()[name])
+    assert_same_weights(model, sharded)
+    assert_same_weights(whole, sharded)
     assert after.values == state.values
     assert after.tensors.keys() == state.tensors.keys()
     assert all(torch.equal(after.tensors[name], tensor) for name, tensor in state.tensors.items())
     assert sum(name.startswith("exp_avg.") for name in state.tensors) == len(list(model.parameters()))
+
+
+def assert_same_weights(found: Llama, expected: Llama) -> None:
+    assert found.cfg == expected.cfg
+    for name, weight in expected.state_dict().items():
+        assert torch.equal(found.state_dict()[name], weight)
 
 
 def damage(shards: Path, kind: str) -> None:
@@ -242,7 +249,6 @@ def test_a_killed_process_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_f
     assert (resumed.returncode, whole.returncode) == (0, 0), resumed.stderr + whole.stderr
     assert len(losses(unbroken)) == 10
     assert losses(broken) == losses(unbroken)  # bit for bit: the same processes do the same sums
-    first, second = (load(run_dir)[0].state_dict() for run_dir in (broken, unbroken))
-    assert all(torch.equal(first[name], second[name]) for name in second)
+    assert_same_weights(load(broken)[0], load(unbroken)[0])
     assert whole.stdout.count("held-out loss") == 1
     assert log.read(unbroken)[-1]["mfu"] > 0
