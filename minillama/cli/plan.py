@@ -89,20 +89,33 @@ def plan(
 
 
 def _config(model: str) -> LlamaConfig:
-    """Return a published model's shape, or that of a checkpoint on disk."""
+    """Return a published model's shape, or that of a checkpoint or its configuration on disk."""
     from ..config import LlamaConfig
 
-    if model in LlamaConfig.names() or not Path(model).exists():
-        return LlamaConfig.named(model)
     path = Path(model)
+    if model in LlamaConfig.names() or not path.exists():
+        return LlamaConfig.named(model)
     if path.suffix == ".json":
-        try:
-            return LlamaConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise UserError(f"{path}: {error}") from None
-    from ..checkpoints import load
+        return _read_shape(path)
+    from ..checkpoints.formats import open_source
 
-    return load(path)[0].cfg
+    with open_source(path) as source:
+        return source.cfg
+
+
+def _read_shape(path: Path) -> LlamaConfig:
+    """Read a configuration in our spelling or in Hugging Face's."""
+    from ..checkpoints.hf_config import read_config
+    from ..checkpoints.source import read_json
+    from ..config import LlamaConfig
+
+    table = read_json(path)
+    if "model_type" in table:
+        return read_config(path, table)
+    try:
+        return LlamaConfig.from_dict(table)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def _told(model: str, found: Plan, factors: dict[str, float]) -> dict[str, Any]:

@@ -101,12 +101,31 @@ def test_a_config_on_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "shape.json" in capsys.readouterr().err
 
 
-def test_a_checkpoint_on_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("written", ["7", "null", '["model_type"]', "{", '"model_type"', "[" * 100_000])
+def test_a_config_that_is_none(written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_text(written)
+    assert run(f"plan --model {tmp_path / 'config.json'} --gpus 1 --tokens 1M".split()) == 2
+    heard = capsys.readouterr().err
+    assert "config.json" in heard
+    assert len(heard) < 400
+
+
+@pytest.mark.parametrize("format", ["native", "hf", "gguf"])
+def test_a_checkpoint_on_disk(format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from minillama import Llama, save
 
-    save(Llama(LlamaConfig()), None, tmp_path / "run")
-    found = told(f"plan --model {tmp_path / 'run'} --gpus 1 --tokens 1M --batch 4K".split(), capsys)
-    assert found["n_params"] == LlamaConfig().n_params()
+    path = tmp_path / ("run.gguf" if format == "gguf" else "run")
+    save(Llama(LlamaConfig()), None, path, format=format)
+    line = ["plan", "--gpus", "1", "--tokens", "1M", "--batch", "4K"]
+    assert told([*line, "--model", str(path)], capsys)["n_params"] == LlamaConfig().n_params()
+    if format == "hf":
+        found = told([*line, "--model", str(path / "config.json")], capsys)
+        assert found["n_params"] == LlamaConfig().n_params()
+
+
+def test_no_checkpoint_in_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"plan --model {tmp_path} --gpus 1 --tokens 1M".split()) == 2
+    assert "no checkpoint here" in capsys.readouterr().err
 
 
 def test_devices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
