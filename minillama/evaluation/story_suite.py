@@ -27,7 +27,7 @@ from ..data.stories import Derivation, Span, Stories
 from ..data.stories.tasks import questions as questions_of
 from .multiple_choice import MultipleChoice
 
-POOL_SEED, POOL = 3_000_017, 1500
+POOL_SEED, POOL = 3_000_017, 800
 """Of the stories that the wrong choices are taken from, and how many they are."""
 CHOICES = 4
 """At most; fewer where the world has fewer, such as "he" and "she"."""

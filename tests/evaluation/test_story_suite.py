@@ -25,7 +25,9 @@ def read_to(text: str) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize(
+    "level", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_right_is_certain_and_what_is_wrong_is_impossible(level: int, language: str) -> None:
     names = []
