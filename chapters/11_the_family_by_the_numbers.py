@@ -9,12 +9,12 @@
 # %% [markdown]
 # # 11 · The family by the numbers
 #
-# **Question.** Eight whole numbers describe a LLaMA. What do they tell, before a single weight is loaded: how many
+# **Question.** Seven whole numbers describe a LLaMA. What do they tell, before a single weight is loaded: how many
 # parameters, how much memory, how much arithmetic, how many days?
 #
-# Everything, and most of it exactly. Llama 3.1 has 405,853,388,800 parameters. You will derive that number on paper,
-# all twelve digits of it, and then let PyTorch build the model and count. It fits in this notebook, because counting
-# needs no memory.
+# Everything, and most of it exactly. The largest Llama 3.1 has 405,853,388,800 parameters. You will derive that
+# number on paper, all twelve digits of it, and then let PyTorch build the model and count. It fits in this notebook,
+# because counting needs no memory.
 #
 # The same few lines of arithmetic answer questions that decide what gets built. Why do 64 heads of Llama 2 share
 # eight sets of keys? When does attention begin to cost more than everything else? What filled the memory of 2,048
@@ -153,7 +153,7 @@ print(f"{'all':13}{total:16,} = {cfg.dim} x {total // cfg.dim:,}")
 # %% [markdown]
 # "7B" is 6.7 billion. A strip of 4,096 by 1,645,121.
 #
-# ## Configurations: from a file to eight numbers
+# ## Configurations: from a file to seven numbers
 #
 # The weights came with a file `params.json`. Here are LLaMA's, and what Meta's list of models says of the later ones.
 # It is not yet a configuration. The feed-forward width has to be worked out by the rule of [chapter
@@ -209,7 +209,7 @@ print(f"{len(FILES)} files give the package's configurations, field by field")
 
 # %% [markdown]
 # Mind the smallest of these numbers: $\varepsilon$ is 1e-6 in three sizes of LLaMA 1, and 1e-5 in the 65B and in all
-# that came later. The papers do not mention it, and many copies of the 7B say 1e-5 ([chapter
+# that came later. LLaMA's paper does not mention it, and many copies of the 7B say 1e-5 ([chapter
 # 05](05_rmsnorm_and_pre_norm.md) shows what it changes).
 #
 # With that, the whole family:
@@ -316,8 +316,8 @@ for name in ("llama-4-scout", "llama-4-maverick"):
     print(f"{name:16} {stored:15,} stored, {met:14,} met by a token, {met / stored:.1%}")
 
 # %% [markdown]
-# (The card's 109 billion for Scout count the part that sees pictures as well.) [Chapter 34](34_llama_3_to_4.md) opens
-# the experts.
+# (The card says 109 billion for Scout. The rest is presumably the part that sees pictures.) [Chapter
+# 34](34_llama_3_to_4.md) opens the experts.
 #
 # ## Five ways to a wrong number
 #
@@ -347,9 +347,9 @@ print(f"Mistral's 7B:  {named('mistral-7b-v0.1').n_params():,}")
 # %% [markdown]
 # - **Norms** are four parts in a hundred thousand: any comparison that allows for "rounding" lets their absence pass.
 # - **The list.** `sku_list.py` in Meta's repository gives Llama 2 7B eight key and value heads and a multiplier of
-#   1.3. The model card says that the 7B shares no heads, and so does every set of weights. The shape that the list
-#   describes does exist: to the last digit it is Mistral 7B's. One notices by loading: `wk` would have 1,024 rows and
-#   the file has 4,096.
+#   1.3. The model card says that the 7B shares no heads, and so do the configurations beside the weights. The shape
+#   that the list describes does exist: to the last digit it is Mistral 7B's. One notices by loading: `wk` would have
+#   1,024 rows and the file has 4,096.
 # - **Own keys and values** for the 70B would be right in LLaMA 1, and it is where the two generations part.
 # - **The tied head** is in some files as a second name for the same tensor. A sum over names counts it twice; a sum
 #   over tensors does not.
@@ -386,7 +386,7 @@ for name, (printed, rate, tokens) in TABLE_2.items():
 
 # %% [markdown]
 # Three of the four sizes are the count, rounded. The fourth is not: 65,285,660,672 is 65.3 billion, and the paper
-# prints 65.2. Somebody cut it off. A harmless slip, but look what it took to see it.
+# prints 65.2, cut off. A harmless slip, but look what it took to see it.
 #
 # All four have heads of width 128, so the number of heads follows from the width. Depth and width grow together: the
 # 65B is twice as wide as the 7B, and two and a half times as deep.
@@ -419,7 +419,8 @@ plt.show()
 # values moved the balance to four fifths**: attention shrank to $2C + 2C/8$, and what was saved went into width.
 #
 # **The tables do not grow with depth.** In the 405B they are one per cent. In a small model with Llama 3's vocabulary
-# they would be the model. So Llama 3.2's small ones have one table and use it twice, as embedding and as output head:
+# they would be a third of it. So Llama 3.2's small ones have one table and use it twice, as embedding and as output
+# head:
 
 # %%
 print("model             parameters, tied   of it table           untied   of it tables")
@@ -905,9 +906,9 @@ plt.show()
 # %% [markdown]
 # What one can read there:
 #
-# - **The 65B's hours are 20.8 days**, to the digit: 20.8 × 24 × 2,048 is 1,022,361.6. They were not read off a meter,
-#   but computed from the speed, as we do. Five of the other six A100 runs are whole hours on 2,048 GPUs (or twice as
-#   many on 1,024), and the sixth, the 7B, is a quarter of an hour off.
+# - **The 65B's hours are 20.8 days**, to the digit: 20.8 × 24 × 2,048 is 1,022,361.6. So they seem to be computed
+#   from the speed, as we do, and not read off a meter. Five of the other six A100 runs are whole hours on 2,048 GPUs
+#   (or twice as many on 1,024), and the sixth, the 7B, is a quarter of an hour off.
 # - **LLaMA 1 and 2 used 38 to 51 per cent** of the chips. The best is the 13B.
 # - **Llama 3's hours say 14 to 35 per cent**, though the paper reports 38 to 43 for the steps of the 405B (table 4).
 #   Hours on a card hold more than steps: restarts, evaluation, longer contexts, where $6P$ leaves attention out,
