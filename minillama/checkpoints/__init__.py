@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .conversion import Converted, convert
 from .errors import CheckpointError
 from .formats import FORMATS, open_source, write
 from .native import TrainingState, load_for_training
@@ -23,14 +24,18 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "CheckpointError",
+    "Converted",
     "Source",
     "TensorInfo",
     "TrainingState",
+    "convert",
     "load",
     "load_for_training",
     "open_source",
     "save",
 ]
+
+QUANTIZATIONS = ("q8_0", "q4_0", "q4_1", "q4_k", "q6_k")
 
 
 def load(path: str | Path, dtype: torch.dtype | str | None = "float32") -> tuple[Llama, Tokenizer | None]:
@@ -109,7 +114,10 @@ def save(
     if format not in FORMATS:
         raise ValueError(f"format is {format!r}: expected {', '.join(map(repr, FORMATS))}")
     if quantization is not None:
-        raise ValueError(f"quantization is {quantization!r}: expected None until Part IV, chapter 23")
+        raise ValueError(
+            f"quantization is {quantization!r}: expected None; {', '.join(QUANTIZATIONS)} come with Part IV,"
+            " chapter 23"
+        )
     if max_shard_bytes < 1:
         raise ValueError(f"max_shard_bytes is {max_shard_bytes}: expected at least 1")
     write(ModelSource(model, tokenizer), path, format, max_shard_bytes=max_shard_bytes)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import bench, data, doctor, errors, eval, exercise, generate, inspect, plan, tokenizer, tour, train
+from . import bench, convert, data, doctor, errors, eval, exercise, generate, inspect, plan, tokenizer, tour, train
 
 app = typer.Typer(
     name="minillama",
@@ -27,6 +27,7 @@ app.command()(train.train)
 app.command()(generate.generate)
 app.command(name="eval")(eval.evaluate)
 app.command()(plan.plan)
+app.command()(convert.convert)
 app.add_typer(exercise.app, name="exercise")
 app.add_typer(data.app, name="data")
 app.add_typer(tokenizer.app, name="tokenizer")

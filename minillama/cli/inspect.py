@@ -1,4 +1,8 @@
-"""`minillama inspect ...`: look inside models. `diff` names the first operation at which two of them part."""
+"""`minillama inspect ...`: look inside models.
+
+`inspect PATH` shows what a checkpoint holds; `inspect diff` names the first operation at which two models
+part.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .console import console
 from .errors import UserError
+from .inspect_path import inspect_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +27,19 @@ if TYPE_CHECKING:
     from ..model import Llama
     from ..tokenizer import Tokenizer
 
-app = typer.Typer(help="Look inside models.", no_args_is_help=True)
+
+class PathOrVerb(TyperGroup):
+    """A group in which whatever is no verb is a path; one called diff is written ./diff."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the verb that shows a path before anything else."""
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if not args or args[0] in known else [PATH, *args])
+
+
+PATH = "PATH"
+app = typer.Typer(help="Look inside models and checkpoints.", no_args_is_help=True, cls=PathOrVerb)
+app.command(PATH)(inspect_path)
 
 IMPLEMENTATIONS = ("reference", "torch", "transformers")
 RANDOM = {
@@ -35,11 +53,6 @@ TOKENS = 16  # random ones, without a text
 PARTED = 1  # exit status, as of diff
 
 Loaded = tuple["Llama", "Tokenizer | None"]
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `diff` a verb of its own, though it is the only one."""
 
 
 @app.command()
