@@ -778,7 +778,7 @@ for data, tensor, recompute in ((2048, 1, False), (256, 8, False), (16, 1, True)
     columns = "  ".join(f"{part / 1e9:5.1f}" for part in ours)
     print(f"{layout!s:46} {columns}  = {ours.sum() / 1e9:5.1f} GB")
 
-# %% tags=["figure", "hide"] alt="Memory on each GPU for training LLaMA 65B, fully sharded, against the number of GPUs from 1 to 2,048, both axes logarithmic. The state falls as a straight line from 1,045 GB to half a gigabyte. Activations of one sequence stay at 50 GB, recomputed ones at 3.4. The total with all activations kept flattens at 57 GB and crosses the dashed 72 GB line between 64 and 128 GPUs; recomputing, it flattens near 10 GB and crosses it between 16 and 32"
+# %% tags=["figure", "hide"] alt="Memory on each GPU for training LLaMA 65B, fully sharded, against the number of GPUs from 1 to 2,048, both axes logarithmic. The state falls as a straight line from 1,045 GB to half a gigabyte. Activations of one sequence stay at 50 GB, recomputed ones at 3.4. The total with all activations kept flattens at 57 GB and crosses the red line of 72 GB between 64 and 128 GPUs; recomputing, it flattens near 10 GB and crosses it between 16 and 32"
 figure, axes = plt.subplots(figsize=(8, 4.2))
 gpus = 2 ** np.arange(12)
 kept, again = (np.array([per_gpu(cfg, 2048, d, recompute=r) for d in gpus]) / 1e9 for r in (False, True))

@@ -183,10 +183,15 @@ def _speed(
     tokens_per_second: float | None,
 ) -> tuple[float, str]:
     """Return tokens per second on one GPU, and who says so."""
+    most = device.peak_flops / flops_per_token(cfg, seq_len)
     if tokens_per_second is not None:
         if mfu is not None:
             raise ValueError("mfu and tokens_per_second say the same thing twice: give one of them")
-        return positive_number("tokens_per_second", tokens_per_second), "given"
+        if positive_number("tokens_per_second", tokens_per_second) > most:
+            raise ValueError(
+                f"tokens_per_second is {tokens_per_second:g}: at its peak one {device.name} does {most:,.0f}"
+            )
+        return tokens_per_second, "given"
     assumption = "given"
     if mfu is None:
         mfu, assumption = device.mfu, device.mfu_source
@@ -194,4 +199,4 @@ def _speed(
             mfu, assumption = mfu * RECOMPUTED, f"{assumption}, times 3/4 for computing again"
     if positive_number("mfu", mfu) > 1:
         raise ValueError(f"mfu is {mfu}: expected a share of the peak, at most 1")
-    return mfu * device.peak_flops / flops_per_token(cfg, seq_len), assumption
+    return mfu * most, assumption

@@ -209,6 +209,7 @@ class TestFitting:
         ({"mfu": 0.0}, "mfu is 0.0"),
         ({"mfu": 0.4, "tokens_per_second": 10.0}, "the same thing twice"),
         ({"tokens_per_second": -1.0}, "tokens_per_second is -1.0"),
+        ({"tokens_per_second": 9000.0}, "is 9000: at its peak one a100-80gb does 7,1"),
         ({"batch_tokens": 100}, "batch_tokens is 100: expected at least one sequence of 2048"),
         ({"seq_len": 0}, "seq_len is 0"),
         ({"pue": 0.9}, "pue is 0.9: expected at least 1"),
