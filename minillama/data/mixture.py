@@ -18,9 +18,11 @@ from jaxtyping import Float64, Int64
 
 _AT_ONCE = 4096  # sources chosen at a time
 
+Shares = Sequence[float] | Float64[np.ndarray, " N"]
+
 
 def epochs(
-    shares: Sequence[float], sizes: Sequence[int] | Int64[np.ndarray, " N"], budget: int
+    shares: Shares, sizes: Sequence[int] | Int64[np.ndarray, " N"], budget: int
 ) -> Float64[np.ndarray, " N"]:
     """Return how many times each source is read, w T / N.
 
@@ -42,7 +44,7 @@ def epochs(
 
 
 def draw(
-    lengths: Sequence[Int64[np.ndarray, ...]], shares: Sequence[float], budget: int, seed: int
+    lengths: Sequence[Int64[np.ndarray, ...]], shares: Shares, budget: int, seed: int
 ) -> Iterator[tuple[int, int]]:
     """Draw documents until their tokens reach the budget, each as (source, number within the source).
 
@@ -84,7 +86,7 @@ def draw(
 
 
 def share_errors(
-    lengths: Sequence[Int64[np.ndarray, ...]], shares: Sequence[float], budget: int
+    lengths: Sequence[Int64[np.ndarray, ...]], shares: Shares, budget: int
 ) -> Float64[np.ndarray, " N"]:
     """Return the standard deviation of each source's share of the tokens that `draw` draws.
 
@@ -111,7 +113,7 @@ def share_errors(
     return np.sqrt((own + others) / (budget / mean) / mean**2)
 
 
-def _shares(shares: Sequence[float]) -> Float64[np.ndarray, " N"]:
+def _shares(shares: Shares) -> Float64[np.ndarray, " N"]:
     """Divide shares by their sum."""
     w = np.asarray(shares, dtype=float)
     if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
@@ -121,7 +123,7 @@ def _shares(shares: Sequence[float]) -> Float64[np.ndarray, " N"]:
     return w / w.sum()
 
 
-def _means(lengths: Sequence[Int64[np.ndarray, ...]], shares: Sequence[float]) -> Float64[np.ndarray, " N"]:
+def _means(lengths: Sequence[Int64[np.ndarray, ...]], shares: Shares) -> Float64[np.ndarray, " N"]:
     """Return the mean length of each source's documents; 1 where no share is asked of it."""
     for source, (of_source, share) in enumerate(zip(lengths, shares, strict=True)):
         if share > 0 and int(np.sum(of_source)) == 0:

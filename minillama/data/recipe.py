@@ -298,7 +298,7 @@ def _made(cls: type, values: dict[str, Any]) -> Any:
     for name in needed:
         if name not in values:
             raise ValueError(f"{name} is missing")
-    return cls(**values)
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _names(what: str, value: object) -> tuple[str, ...]:

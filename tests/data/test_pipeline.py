@@ -72,7 +72,7 @@ def test_what_is_written_is_what_was_drawn(tmp_path: Path) -> None:
         ids = rows._stream(0, manifest.tokens(split))
         assert ids[0] == tokenizer.bos_id
         documents = np.split(ids, np.flatnonzero(ids == tokenizer.bos_id)[1:])
-        texts = [tokenizer.decode(document) for document in documents]
+        texts = [tokenizer.decode(document.tolist()) for document in documents]
         assert all(document[-1] == tokenizer.eos_id for document in documents)
         assert all(Stories.nats(text) > 0 for text in texts)
         if split == "train":
