@@ -99,15 +99,15 @@ def shifted(pick, log_likelihoods, unconditional, tokens, choices, rule):
     return pick(log_likelihoods - 1.5, *rest), pick(log_likelihoods, *rest)
 
 
-def scored(log_likelihoods, unconditional, tokens, choices, rule, **parts):
-    """Pick with some rule exchanged; each part maps the arguments to scores."""
+def scored(log_likelihoods, unconditional, tokens, choices, rule, **other):
+    """Pick with some rules exchanged, by their names with an underscore."""
     rules = {
         "raw": lambda: log_likelihoods,
         "token": lambda: log_likelihoods / tokens,
         "byte": lambda: log_likelihoods / [len(choice.strip().encode()) for choice in choices],
         "unconditional": lambda: log_likelihoods - unconditional,
     }
-    return int(np.argmax((rules | parts)[rule]()))
+    return int(np.argmax((rules | {name.rstrip("_"): how for name, how in other.items()})[rule]()))
 
 
 @pick.mistake(
@@ -127,7 +127,7 @@ def smallest(log_likelihoods, unconditional, tokens, choices, rule):
 def letters_for_bytes(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
         log_likelihoods, unconditional, tokens, choices, rule,
-        byte=lambda: log_likelihoods / [len(choice.strip()) for choice in choices],
+        byte_=lambda: log_likelihoods / [len(choice.strip()) for choice in choices],
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def letters_for_bytes(log_likelihoods, unconditional, tokens, choices, rule):
 def space_counted(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
         log_likelihoods, unconditional, tokens, choices, rule,
-        byte=lambda: log_likelihoods / [len(choice.encode()) for choice in choices],
+        byte_=lambda: log_likelihoods / [len(choice.encode()) for choice in choices],
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def space_counted(log_likelihoods, unconditional, tokens, choices, rule):
 def ratio_of_logs(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
         log_likelihoods, unconditional, tokens, choices, rule,
-        unconditional=lambda: log_likelihoods / unconditional,
+        unconditional_=lambda: log_likelihoods / unconditional,
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def ratio_of_logs(log_likelihoods, unconditional, tokens, choices, rule):
 def wrong_sign(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
         log_likelihoods, unconditional, tokens, choices, rule,
-        unconditional=lambda: unconditional - log_likelihoods,
+        unconditional_=lambda: unconditional - log_likelihoods,
     )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def wrong_sign(log_likelihoods, unconditional, tokens, choices, rule):
 )
 def multiplied(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
-        log_likelihoods, unconditional, tokens, choices, rule, token=lambda: log_likelihoods * tokens
+        log_likelihoods, unconditional, tokens, choices, rule, token_=lambda: log_likelihoods * tokens
     )
 
 
@@ -184,8 +184,8 @@ def multiplied(log_likelihoods, unconditional, tokens, choices, rule):
 def likelihood_divided(log_likelihoods, unconditional, tokens, choices, rule):
     return scored(
         log_likelihoods, unconditional, tokens, choices, rule,
-        token=lambda: log_likelihoods - np.log(tokens),
-        byte=lambda: log_likelihoods - [math.log(len(choice.strip().encode())) for choice in choices],
+        token_=lambda: log_likelihoods - np.log(tokens),
+        byte_=lambda: log_likelihoods - [math.log(len(choice.strip().encode())) for choice in choices],
     )  # fmt: skip
 
 
