@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from .errors import CheckpointError
 
 MAX_JSON_BYTES = 100_000_000
 """Longest JSON that is read: safetensors' own limit for a header."""
+
+Opened = TypeVar("Opened", bound="Source")  # what beartype's hook can check, unlike Self
 
 
 class TensorInfo(NamedTuple):
@@ -87,7 +89,7 @@ class Source(ABC):
     def close(self) -> None:  # noqa: B027
         """Close the files; a source without any has nothing to do."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Opened) -> Opened:
         return self
 
     def __exit__(self, *exception: object) -> None:
