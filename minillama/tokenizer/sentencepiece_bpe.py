@@ -31,7 +31,15 @@ UNKNOWN_TEXT = " ⁇ "
 """What an unknown token is decoded as, unless the model says otherwise."""
 EACH_BYTE = "minillama.each_byte"
 """Error handler of `bytes.decode`: a U+FFFD for each byte that is not UTF-8, as SentencePiece does."""
-codecs.register_error(EACH_BYTE, lambda error: ("\ufffd" * (error.end - error.start), error.end))
+
+
+def _each_byte(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the bytes that are not UTF-8, and where to go on."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error(EACH_BYTE, _each_byte)
 
 
 @dataclass(frozen=True)
