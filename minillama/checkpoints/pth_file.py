@@ -31,7 +31,7 @@ from .dtypes import NUMPY, Array, size_of
 from .errors import CheckpointError
 from .torch_side import NAMES, dtype_name, to_array
 
-MAPPED = 64 << 20
+MAPPED = 16 << 20
 """Bytes read before the file is mapped anew: the pages of a map count as memory of the process."""
 ALIGNMENT = 64
 LOCAL_HEADER, ZIP64_EXTRA = 30, 20  # bytes before a member's name; of the field that zipfile adds
