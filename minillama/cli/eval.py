@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from .console import console
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from ..evaluation.intervals import Interval
     from ..evaluation.multiple_choice import Judged
     from ..evaluation.prompts import Example
     from ..model import Llama
@@ -132,7 +130,6 @@ def _task(
     told: Told,
 ) -> list[Row]:
     from ..evaluation.exact_match import answer_all, exact_match
-    from ..evaluation.intervals import bootstrap
     from ..evaluation.multiple_choice import NORMALISATIONS, judge
     from ..evaluation.prompts import FORMATS, choose_shots
 
@@ -143,8 +140,8 @@ def _task(
             raise UserError("--format letters needs choices, and the task has none: use plain or questions")
         prompts = [style.prompt(one, before) for one, before in zip(asked, shown, strict=True)]
         answers = answer_all(model, tokenizer, prompts, NEW_TOKENS, told)
-        right = [float(exact_match(a, one.answers)) for a, one in zip(answers, asked, strict=True)]
-        return [{"score": "exact match", "questions": len(right), **_interval(bootstrap(right))}]
+        right = [exact_match(a, one.answers) for a, one in zip(answers, asked, strict=True)]
+        return [{"score": "exact match", **_share(right)}]
     posed = [style.multiple_choice(one, before) for one, before in zip(asked, shown, strict=True)]
     chance = sum(one.chance for one in posed) / len(posed)
     judged = judge(model, tokenizer, posed, unconditional=True, progress=told)
@@ -152,17 +149,17 @@ def _task(
 
 
 def _accuracy(name: str, judged: list[Judged], normalisation: str, chance: float) -> Row:
-    from ..evaluation.intervals import bootstrap
     from ..evaluation.multiple_choice import correct
 
-    right = correct(judged, normalisation)
-    return {"score": name, "questions": len(right), **_interval(bootstrap(right)), "chance": chance}
+    return {"score": name, **_share(correct(judged, normalisation)), "chance": chance}
 
 
-def _interval(interval: Interval) -> Row:
-    """Name an interval's three numbers as the JSON has them."""
-    found = asdict(interval)
-    return {"accuracy": found["estimate"], "low": found["low"], "high": found["high"]}
+def _share(right: Collection[bool]) -> Row:
+    """Count right answers; `low` and `high` are the ends of the share's 95 % interval."""
+    from ..evaluation.intervals import share_interval
+
+    found = share_interval(sum(map(int, right)) / len(right), len(right))
+    return {"questions": len(right), "accuracy": found.estimate, "low": found.low, "high": found.high}
 
 
 @contextmanager
@@ -180,7 +177,7 @@ def _progress(quiet: bool) -> Iterator[Told]:
 
 
 def _show(rows: list[Row]) -> None:
-    """Lay results out as a table; what lies between `low` and `high` is the 95 % interval."""
+    """Lay results out as a table."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
