@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,7 @@ def in_order(function: Callable[[Work], Result], work: Iterable[Work], workers: 
         return
     waiting: deque[Future[Result]] = deque()
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
     try:
         for piece in work:
             waiting.append(pool.submit(function, piece))
@@ -54,8 +55,9 @@ def in_order(function: Callable[[Work], Result], work: Iterable[Work], workers: 
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """Let this process end when its parent is killed, which no finally clause would see."""
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when that is killed, which no finally clause would see."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from minillama.data import pipeline, sources
-from minillama.data.files import sha256_of
+from minillama.data.files import alone_in, sha256_of
 from minillama.data.manifest import read_manifest
 from minillama.data.minhash import jaccard, shingles
 from minillama.data.mixture import share_errors
@@ -296,3 +296,11 @@ def test_a_stopped_run_goes_on_with_its_own_recipe_only(
 def test_a_recipe_that_cannot_be_followed_says_why(tmp_path: Path, change: dict, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         make(small(**change), tmp_path / "out", root=tmp_path)
+
+
+@pytest.mark.error_contract
+def test_two_runs_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "out" / "work").mkdir(parents=True)
+    with alone_in(tmp_path / "out"), pytest.raises(ValueError, match="another run is at work"):
+        make(small(), tmp_path / "out")
+    make(small(), tmp_path / "out")
