@@ -6,6 +6,7 @@ keys vanish and are renamed; a safetensors header keeps its length right, so tha
 
 from __future__ import annotations
 
+import copy
 import json
 import resource
 import shutil
@@ -123,7 +124,7 @@ def changed_json(raw: bytes, rng: np.random.Generator) -> bytes:
         elif what == 1 and isinstance(node, dict):
             node[str(rng.choice([*node, "x", "model.norm.weight"]))] = node.pop(key)
         else:
-            node[key] = ODD[rng.integers(len(ODD))]
+            node[key] = copy.deepcopy(ODD[rng.integers(len(ODD))])
     return json.dumps(root).encode()
 
 
