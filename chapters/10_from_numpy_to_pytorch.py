@@ -1412,6 +1412,7 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 # - [10.2](../exercises/10_2_attention_with_a_past.md) Grouped attention that may have a past
 # - [10.3](../exercises/10_3_chunked_loss.md) A loss that never holds all logits
 # - [10.4](../exercises/10_4_load_weights.md) Load the weights, and miss nothing
+# - [10.5](../exercises/10_5_build_the_decoder.md) Build the decoder: the long exercise of Part II
 #
 # ## What you can now do
 #
