@@ -151,7 +151,7 @@ class _Run:
         yield from known
 
     def examples(self, source: Source) -> list[str]:
-        """Return the first texts of a source, filtered by language alone."""
+        """Return the first texts of a source that language and rules let pass."""
         look = Cleaner(source, self.recipe.deduplicate, self.recipe.seed)
         raws = (raw for batch in batches(source, self.root) for raw in batch.documents())
         texts = (look.text_of(raw)[0] for raw in raws)
