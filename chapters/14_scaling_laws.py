@@ -14,7 +14,7 @@
 #
 # Training a large model is a bet that can be placed once. Nobody tries ten sizes of 65 billion parameters and keeps
 # the best. So one trains many *small* models, draws a line through their losses, and follows the line to where the
-# money is. It works surprisingly often, and this is how every LLaMA got its size.
+# money is. It works surprisingly often, and this is how the largest Llama got its size.
 #
 # In this chapter you draw such a line yourself. You will train a grid of models on stories, fit the law that DeepMind
 # fitted to Chinchilla's forerunners, put error bars on it, and predict runs that have not been made. We can also ask
@@ -614,7 +614,8 @@ print(f"exponent, all parameters counted: {slope:.2f}; without the embedding: {w
 #
 # ### The law, with error bars
 #
-# Now the five constants. First a guess of the noise: pairs of runs that differ only in their seed.
+# Now the five constants. First a guess of the noise: pairs of runs that differ only in their seed, that is in first
+# weights and stories.
 
 # %%
 pairs = L.reshape(2, -1)  # seed 0, seed 1
