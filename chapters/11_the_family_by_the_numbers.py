@@ -12,15 +12,15 @@
 # **Question.** Seven whole numbers describe a LLaMA. What do they tell, before a single weight is loaded: how many
 # parameters, how much memory, how much arithmetic, how many days?
 #
-# Everything, and most of it exactly. The largest Llama 3.1 has 405,853,388,800 parameters. You will derive that
-# number on paper, all twelve digits of it, and then let PyTorch build the model and count. It fits in this notebook,
-# because counting needs no memory.
+# The first exactly, and the rest nearly; for the days one needs a measured speed as well. The largest Llama 3.1 has
+# 405,853,388,800 parameters. You will derive that number on paper, all twelve digits of it, and then let PyTorch
+# build the model and count. It fits in this notebook, because counting needs no memory.
 #
-# The same few lines of arithmetic answer questions that decide what gets built. Why do 64 heads of Llama 2 share
-# eight sets of keys? When does attention begin to cost more than everything else? What filled the memory of 2,048
-# GPUs for three weeks? And they help to read: with them we go through the tables of the papers, and find a number
-# that was cut off where it should have been rounded, a row that does not follow from its own inputs, and a file of
-# Meta's in which Llama 2 is somebody else's model.
+# The same few lines of arithmetic answer questions that decide what gets built. Why do the 64 query heads of Llama 2
+# 70B share eight sets of keys? When does attention begin to cost more than everything else? What fills the memory of
+# 2,048 GPUs? And they help to read: with them we go through the tables of the papers, and find numbers that were cut
+# off where they should have been rounded, a row that does not follow from its own inputs, and a file of Meta's in
+# which Llama 2 is somebody else's model.
 
 # %%
 import os
@@ -55,14 +55,15 @@ named = LlamaConfig.named
 # %% [markdown]
 # ## Predict first
 #
-# Put your own guesses in place of these. The end of the chapter compares.
+# Put your own guesses in place of these. The end of the chapter compares. A gigabyte (GB) is a billion bytes, a KiB
+# 1,024 bytes. A GPU is a processor for this kind of arithmetic; LLaMA's was NVIDIA's A100, with 80 GB of memory.
 
 # %%
 prediction = {
     "billions of parameters in LLaMA 7B": 7.0,
     "per cent of Llama 3.2 1B's parameters that are its table of embeddings": 5,
     "KiB of cache that one token takes in LLaMA 7B, 16 bits a number": 16,
-    "tokens of context at which attention costs LLaMA 7B as much as all matrices": 2048,
+    "tokens of context at which scores cost LLaMA 7B as much as all parameters": 2048,
     "gigabytes to train LLaMA 7B with AdamW, before the first activation": 27,
     "per cent of 2,048 A100s' arithmetic that LLaMA 65B's training made use of": 80,
     "80-GB GPUs that LLaMA 65B's training needs, for the memory alone": 2,
@@ -78,7 +79,7 @@ prediction = {
 #
 # $$ P = C \times \text{length}. $$
 
-# %% tags=["figure", "hide"] alt="Two pairs of horizontal strips of equal height. Upper pair: LLaMA 1 7B, one block of 49,408 columns, cut into q, k, v, o of equal length and longer gate, up and down; and its two tables of 32,000 columns each. Lower pair: Llama 3 8B, one block of 53,248 columns in which k and v are a quarter as long and gate, up and down longer; and two tables of 128,256 columns, together five times as long as the block"
+# %% tags=["figure", "hide"] alt="Two pairs of horizontal strips of equal height. Upper pair: LLaMA 1 7B, one block of 49,408 columns, cut into q, k, v, o of equal length and longer gate, up and down; and its two tables of 32,000 columns each. Lower pair: Llama 3 8B, one block of 53,248 columns in which k and v are a quarter as long and gate, up and down longer; and two tables of 128,256 columns, together almost five times as long as the block"
 figure, axes = plt.subplots(figsize=(9.5, 3.6))
 KINDS = {"attention": "blue", "feed-forward": "orange", "tables": "green"}
 rows = []
@@ -105,8 +106,9 @@ axes.grid(visible=False, axis="y")
 plt.show()
 
 # %% [markdown]
-# Fourteen months of history in one picture: keys and values a quarter as long, the feed-forward layer three tenths
-# longer, a vocabulary four times as large. The rest of the chapter is the area of such strips, and what follows.
+# Fourteen months of history in one picture, from February 2023 to April 2024: keys and values a quarter as long, the
+# feed-forward layer three tenths longer, a vocabulary four times as large. The rest of the chapter is the area of
+# such strips, and what follows.
 #
 # ## The count, in symbols and in code
 #
@@ -121,9 +123,9 @@ plt.show()
 # | $F$ | width of the feed-forward layer | 11,008 |
 # | $T$ | tokens in a sequence, later on | 2,048 |
 #
-# A block has the four matrices of [attention](07_attention.md), the three of [SwiGLU](08_swiglu.md) and two norms (a
-# column of length C each: one more unit of the strip's length). Nothing has a bias, and rotary positions have nothing
-# to learn. Around the blocks stand the table of embeddings, one last norm and the output head:
+# A block has the four matrices of [attention](07_attention.md), the three of [SwiGLU](08_swiglu.md) and two norms (C
+# weights each, a strip of length 1). Nothing has a bias, and rotary positions have nothing to learn. Around the
+# blocks stand the table of embeddings, one last norm and the output head:
 #
 # $$ P = C\,\Big( \underbrace{2V}_{\text{tables}} + L\,\big(\underbrace{2HD + 2KD}_{\text{q, o; k, v}} + \underbrace{3F}_{\text{gate, up, down}} + \underbrace{2}_{\text{norms}}\big) + \underbrace{1}_{\text{last norm}} \Big) $$
 #
@@ -155,10 +157,10 @@ print(f"{'all':13}{total:16,} = {cfg.dim} x {total // cfg.dim:,}")
 #
 # ## Configurations: from a file to seven numbers
 #
-# The weights came with a file `params.json`. Here are LLaMA's, and what Meta's list of models says of the later ones.
-# It is not yet a configuration. The feed-forward width has to be worked out by the rule of [chapter
-# 08](08_swiglu.md); a missing `n_kv_heads` means one for each query head; and `vocab_size` is −1, to be replaced by
-# whatever the tokenizer has.
+# The weights came with a file `params.json`. Here are LLaMA's, and what Meta's list of models (`sku_list.py`) says of
+# the later ones. It is not yet a configuration. The feed-forward width has to be worked out by the rule of [chapter
+# 08](08_swiglu.md); a missing `n_kv_heads` means one for each query head; and LLaMA's `vocab_size` is −1, to be
+# replaced by whatever the tokenizer has.
 
 # %%
 LLAMA_1 = {"multiple_of": 256, "norm_eps": 1e-6, "vocab_size": -1}
@@ -205,7 +207,7 @@ for name, file in FILES.items():
     fields = configuration(file, tokenizer_size=32_000)
     known = named(name).to_dict()
     assert fields == {key: known[key] for key in fields}, name
-print(f"{len(FILES)} files give the package's configurations, field by field")
+print(f"{len(FILES)} files and entries give the package's configurations, field by field")
 
 # %% [markdown]
 # Mind the smallest of these numbers: $\varepsilon$ is 1e-6 in three sizes of LLaMA 1, and 1e-5 in the 65B and in all
@@ -228,16 +230,16 @@ for name in FAMILY:
     print(f" {cfg.vocab_size:7} {cfg.max_seq_len:8,} {n:16,}")
 
 # %% [markdown]
-# Llama 3.1's 8B and 70B and the 3.3 have the shape of Llama 3 with a longer context, so they have its counts. 7B is
-# 6.74, 8B is 8.03, 1B is 1.24. The 33B of the paper is called 30B in its files. And Llama 2's 34B, which is not in
-# the table, was never released: its shape is inferred from Code Llama's.
+# Llama 3.1's 8B and 70B and Llama 3.3's 70B have the shapes of Llama 3 with a longer context, so they have its
+# counts. 7B is 6.74 billion, 8B is 8.03, 1B is 1.24. The 33B of the paper is called 30B in its files. And Llama 2's
+# 34B, which is not in the table, was never released: its shape is inferred from Code Llama's.
 #
 # ## Check: count the tensors
 #
-# A formula and a program that share an author share their mistakes. PyTorch can settle it. On the device `meta` a
-# tensor has a shape and a type, and no memory: 405 billion parameters in a moment. Three witnesses: our own module
-# from [chapter 10](10_from_numpy_to_pytorch.md), part by part; Hugging Face's, written by others; and the package's
-# formula, against the exact count of all models that it knows, LLaMAs or not.
+# A formula and a program that share an author share their mistakes. So let PyTorch count, and other people. On the
+# device `meta` a tensor has a shape and a type, and no memory: 405 billion parameters in a moment. Three witnesses:
+# our own module from [chapter 10](10_from_numpy_to_pytorch.md), part by part; Hugging Face's, written by others; and
+# the package's formula, against the exact count of all models that it knows, LLaMAs or not.
 
 
 # %%
@@ -293,14 +295,14 @@ assert len(exact) == 64
 
 # %% [markdown]
 # Our formula is LLaMA's. Where others differ, the difference names what they added. Mistral is LLaMA with other
-# numbers, and so is Gemma by its count. Qwen2's 27,648 are biases of queries, keys and values: 24 layers × (14 + 2 +
-# 2) heads × 64. Qwen3's 7,168 are norms of queries and keys, 28 layers × 2 × 128. OLMo 2 norms them over all heads at
-# once. Mixtral has eight feed-forward networks for one, and a router. The package knows these switches ([chapter
-# 33](33_one_template_many_models.md) is about them).
+# numbers, and as far as counting goes, so is Gemma. Qwen2's 27,648 are biases of queries, keys and values: 24 layers
+# × (14 + 2 + 2) heads × 64. Qwen3's 7,168 are norms of queries and keys, 28 layers × 2 × 128. OLMo 2 norms them over
+# all heads at once. Mixtral has eight feed-forward networks for one, and a router. The package knows these switches
+# ([chapter 33](33_one_template_many_models.md) is about them).
 #
-# **Llama 4** is built of experts, too: $E$ feed-forward networks of width $F_e$ in a layer, of which a token visits
-# one, and another that all visit. So it has two sizes: what must be stored, and what one token meets. In the Maverick
-# only every second layer has experts.
+# **Llama 4** is built of such networks, called *experts*, too: $E$ of them in a layer, each of width $F_e$, of which
+# a token visits one, and another that all tokens visit. The router, $E \times C$, chooses. So the model has two
+# sizes: what must be stored, and what one token meets. In the Maverick only every second layer has experts.
 
 # %%
 for name in ("llama-4-scout", "llama-4-maverick"):
@@ -316,7 +318,7 @@ for name in ("llama-4-scout", "llama-4-maverick"):
     print(f"{name:16} {stored:15,} stored, {met:14,} met by a token, {met / stored:.1%}")
 
 # %% [markdown]
-# (The card says 109 billion for Scout. The rest is presumably the part that sees pictures.) [Chapter
+# (The card says 109 billion for Scout. What is missing here is presumably the part that sees pictures.) [Chapter
 # 34](34_llama_3_to_4.md) opens the experts.
 #
 # ## Five ways to a wrong number
@@ -346,17 +348,18 @@ print(f"Mistral's 7B:  {named('mistral-7b-v0.1').n_params():,}")
 
 # %% [markdown]
 # - **Norms** are four parts in a hundred thousand: any comparison that allows for "rounding" lets their absence pass.
-# - **The list.** `sku_list.py` in Meta's repository gives Llama 2 7B eight key and value heads and a multiplier of
-#   1.3. The model card says that the 7B shares no heads, and so do the configurations beside the weights. The shape
-#   that the list describes does exist: to the last digit it is Mistral 7B's. One notices by loading: `wk` would have
-#   1,024 rows and the file has 4,096.
-# - **Own keys and values** for the 70B would be right in LLaMA 1, and it is where the two generations part.
+# - **The list.** `sku_list.py` in Meta's repository gives Llama 2 7B eight key/value heads and a multiplier of 1.3.
+#   The model card says that the 7B shares no heads, and so do the configurations beside the weights. The shape that
+#   the list describes does exist: to the last digit it is Mistral 7B's. One notices by loading: `wk` would have 1,024
+#   rows and the file has 4,096.
+# - **Own keys and values** for each query head: so it was in LLaMA 1, and in the smaller Llama 2. The 70B shares.
 # - **The tied head** is in some files as a second name for the same tensor. A sum over names counts it twice; a sum
 #   over tensors does not.
-# - **128,000** is printed in Llama 3's table 3. The tokenizer has 128,000 merges and 256 places for special tokens,
-#   and the table of embeddings has a row for each.
+# - **128,000** is printed in Llama 3's table 3. The tokenizer has 128,000 tokens of text and 256 places for special
+#   ones, and the table of embeddings has a row for each.
 #
-# And the −1? Who takes it literally gets a table with minus one rows, an error, and is lucky: that mistake tells.
+# And the −1? Whoever takes it literally asks for a table with minus one rows, gets an error, and is lucky: that
+# mistake tells.
 #
 # > **Departure: vocabulary sizes.**
 # >
@@ -369,7 +372,8 @@ print(f"Mistral's 7B:  {named('mistral-7b-v0.1').n_params():,}")
 # %% [markdown]
 # ## The table that the paper prints
 #
-# LLaMA's table 2, drawn again: the shapes and the training are the paper's, the parameters are counted.
+# LLaMA's table 2, drawn again: the shapes and the training are the paper's, the parameters are counted. The last
+# column is ours: tokens of training for each parameter.
 
 # %%
 TABLE_2 = {  # printed size, peak learning rate, tokens; a batch has 4M tokens in all four
@@ -393,7 +397,7 @@ for name, (printed, rate, tokens) in TABLE_2.items():
 #
 # ## Where the parameters sit
 
-# %% tags=["figure", "hide"] alt="Stacked bars of the share of parameters in ten models. In the four LLaMA 1 about two thirds are feed-forward, one third attention, and the tables shrink from four to one per cent. From Llama 2 70B on, attention is a sixth and feed-forward four fifths. In Llama 3 8B the tables are 13 per cent; in Llama 3.2 1B the single table is 21 per cent, in 3B 12; in SmolLM2 135M 21"
+# %% tags=["figure", "hide"] alt="Stacked bars of the share of parameters in ten models. In the four LLaMA 1 about two thirds are feed-forward, one third attention, and the tables shrink from four to one per cent. In Llama 2 70B and Llama 3.1 405B attention is 18 per cent and feed-forward 82 and 81. In Llama 3 8B the tables are 13 per cent; in Llama 3.2 1B the single table is 21 per cent, in 3B 12; in SmolLM2 135M 21"
 SHOWN = [*FAMILY[:4], "llama-2-70b", "llama-3-8b", "llama-3.1-405b", *FAMILY[-2:][::-1], "smollm2-135m"]
 share = {name: {part: n / named(name).n_params() for part, n in parts(named(name)).items()} for name in SHOWN}
 figure, axes = plt.subplots(figsize=(9, 4.2))
@@ -416,7 +420,8 @@ plt.show()
 # %% [markdown]
 # **Feed-forward layers are two thirds of LLaMA 1**, whatever its size, and that follows from the strip: a block is
 # $4C$ of attention and $3F \approx 8C$ of feed-forward long. In symbols, $P \approx 12\,L\,C^2$. **Sharing keys and
-# values moved the balance to four fifths**: attention shrank to $2C + 2C/8$, and what was saved went into width.
+# values moved the balance to four fifths**: in Llama 2 70B attention shrank to $2C + 2C/8$, and what was saved went
+# into $F$ ([chapter 08](08_swiglu.md) did it step by step).
 #
 # **The tables do not grow with depth.** In the 405B they are one per cent. In a small model with Llama 3's vocabulary
 # they would be a third of it. So Llama 3.2's small ones have one table and use it twice, as embedding and as output
@@ -433,7 +438,7 @@ for name in ("llama-3.2-1b", "llama-3.2-3b", "llama-3-8b", "llama-3.1-405b"):
 
 # %% [markdown]
 # Untied, the 1B would be a 1.5B of which every third parameter sits in a table. Tied, it is still every fifth. The 8B
-# and the 405B are not tied (their first column is what they would have): there a second table costs 7 and half a per
+# and the 405B are not tied (their first column is what they would have). There a second table costs 7.0 and 0.5 per
 # cent. That the cost is the reason is our reading of the arithmetic; the model card does not give one.
 #
 # ## The cache: what one token leaves behind
@@ -491,9 +496,10 @@ right.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# On the right is the reason for **grouped queries**: at its full context the 8B's cache is as large as the model.
-# With a key for each query it would be four times the model, for a single reader. The cache is read anew for each
-# token that is written, so this is time as well as space ([chapters 22](22_generation.md) and [26](26_llama_2.md)).
+# On the right is the reason for sharing, or **grouped queries**: at its full context the 8B's cache is as large as
+# the model. With keys and values for each query head it would be four times the model, for a single reader. The cache
+# is read anew for each token that is written, so this is time as well as space ([chapters 22](22_generation.md) and
+# [26](26_llama_2.md)).
 #
 # ## The arithmetic: FLOPs per token
 #
@@ -509,9 +515,9 @@ plt.show()
 #
 # $$ \text{training} = 6P + 12\,L\,H\,D\,T \text{ FLOPs per token.} $$
 #
-# This is PaLM's convention (its appendix B), in which utilisation is usually stated. It is generous on two counts.
-# The table of embeddings is looked up, not multiplied, but $P$ has it. And a causal mask forbids half of the scores,
-# but the formula counts all. We count both ways, and let PyTorch count what it does:
+# This is the convention of PaLM, a model of Google's (its appendix B), in which utilisation is usually stated. It is
+# generous on two counts. The table of embeddings is looked up, not multiplied, but $P$ has it. And a causal mask
+# forbids half of the scores, but the formula counts all. We count both ways, and let PyTorch count what it does:
 
 
 # %%
@@ -544,7 +550,7 @@ assert flops_per_token(small, 64) == small.flops_per_token(64)
 # %% [markdown]
 # Equal to the last operation. Now, when does attention matter?
 
-# %% tags=["figure", "hide"] alt="Share of attention's score and mixing products in all training FLOPs against sequence length from 512 to one million tokens, logarithmic axis, causal count, for Llama 3.2 1B, 8B, 70B and 405B. All four curves rise in an S from a few per cent to nearly one hundred; the 1B crosses 50 per cent at about 38 thousand tokens, the 8B and 70B at about 61 and 105 thousand, the 405B at 196 thousand. Dots mark 8,192 tokens, where the shares lie between 4 and 19 per cent"
+# %% tags=["figure", "hide"] alt="Share of attention's score and mixing products in all training FLOPs against sequence length from 512 to one million tokens, logarithmic axis, causal count, for Llama 3.2 1B, 8B, 70B and 405B. All four curves rise in an S from a few per cent to nearly one hundred; the 1B crosses 50 per cent at about 38 thousand tokens, the 8B and 70B at about 61 and 105 thousand, the 405B at 196 thousand. Dots mark 8,192 tokens, where the shares lie between 4 and 18 per cent"
 figure, axes = plt.subplots(figsize=(7.8, 4))
 lengths = np.geomspace(512, 2**20, 200)
 for name in ("llama-3.2-1b", "llama-3-8b", "llama-3-70b", "llama-3.1-405b"):
@@ -554,7 +560,7 @@ for name in ("llama-3.2-1b", "llama-3-8b", "llama-3-70b", "llama-3.1-405b"):
     (line,) = axes.plot(lengths, share(lengths), label=name)
     axes.plot(8192, share(8192), "o", color=line.get_color())
 axes.axvline(8192, ls=":", lw=1, color=COLORS["grey"])
-axes.text(8192 * 0.93, 70, "trained at 8,192", ha="right", color=COLORS["grey"])
+axes.text(8192 * 0.93, 70, "8,192 tokens", ha="right", color=COLORS["grey"])
 axes.axhline(50, ls=":", lw=1, color=COLORS["grey"])
 axes.set(xscale="log", xlabel="tokens in the sequence, T", ylabel="attention's share of the FLOPs (per cent)")
 axes.set_xticks([512, 2048, 8192, 32_768, 131_072, 2**20], ["512", "2K", "8K", "32K", "128K", "1M"])
@@ -579,18 +585,21 @@ for name in ("llama-3.2-1b", "llama-1-7b", "llama-3-8b", "llama-3-70b", "llama-3
 
 # %% [markdown]
 # The crossing can be had on paper. Set $6P = 12\,LHDT$ with $P \approx 12\,LC^2$ and $HD = C$: **$T = 6C$**, six
-# times the width of the stream. For the 405B that is 98,304, and the exact count gives 98,299. Wide models have room
-# for long texts; the larger the model, the less its attention weighs. (The 8B and the 1B lie higher, for their tables
-# are heavy.) At the lengths that LLaMA was trained on, "attention is quadratic" is a true sentence about a small part
-# of the bill.
+# times the width of the stream. For the 405B that is 98,304, and the exact count gives 98,299; so close is luck, as
+# what its shared keys save happens to be what its tables cost. (The 8B and the 1B lie higher, for their tables are
+# heavy.) Wide models have room for long texts: the wider, the less attention weighs at the same length. At 8,192
+# tokens, four times what LLaMA was trained on, "attention is quadratic" is a true sentence about a small part of the
+# bill.
 #
 # ## Utilisation: what 380 tokens a second mean
 #
 # LLaMA's paper reports one speed (section 2.4): the 65B, on 2,048 A100 with 80 GB, did about 380 tokens a second on
-# each. The data sheet of an A100 promises 312 TFLOP/s in 16 bits. The quotient is called **model FLOPs utilisation**,
-# MFU:
+# each. The data sheet of an A100 promises 312 TFLOP/s in 16 bits: $312 \times 10^{12}$ operations a second. What was
+# done over what could have been is called **model FLOPs utilisation**, MFU:
 #
 # $$ \text{MFU} = \frac{\text{tokens per second} \times \text{FLOPs per token}}{\text{peak FLOP/s}}, \qquad \text{days} = \frac{\text{tokens}}{\text{tokens per second} \times 86{,}400}. $$
+#
+# On the left, speed and peak are those of one GPU, or both of all; on the right, the speed is that of all together.
 
 # %%
 # dense, 16 bits, FLOP/s; sheets that say twice as much take half the weights for zero
@@ -607,8 +616,9 @@ print(f"{days:.1f} days for 1.4T tokens")
 
 # %% [markdown]
 # The paper says about 21 days, and that is what its speed gives. It is half of what the chips could do, and that is
-# good. Where the other half goes is the subject of [chapter 17](17_where_the_time_goes.md): waiting for memory,
-# waiting for other GPUs, arithmetic that the formula does not count.
+# good: of the twelve runs whose tables we shall read, only one did better. Where the other half goes is the subject
+# of [chapter 17](17_where_the_time_goes.md): waiting for memory, waiting for other GPUs, arithmetic that the formula
+# does not count.
 #
 # What do you get? Here is the MFU of the core that this notebook runs on, by the same formula: first its peak, from
 # one large product of matrices, then a training step of a small LLaMA.
@@ -643,10 +653,10 @@ print("the MFU of this core is in the band that we expect")
 # ## Memory: what training holds
 #
 # To *run* a 7B in 16 bits takes 13.5 GB. To *train* it takes eight times that, before the first token is read. AdamW
-# ([chapter 09](09_a_llama_in_numpy.md)) keeps two moments for each weight, in 32 bits. In mixed precision the passes
-# use 16-bit weights and give 16-bit gradients, while the true weights are kept in 32 bits, as a step of the optimiser
-# is often smaller than what 16 bits resolve ([chapter 05](05_rmsnorm_and_pre_norm.md) shows how few digits they
-# have):
+# ([chapter 09](09_a_llama_in_numpy.md)) keeps two running means for each weight, its *moments*, in 32 bits. In *mixed
+# precision* the passes use 16-bit weights and give 16-bit gradients, while the true weights are kept in 32 bits, as a
+# step of the optimiser is often smaller than what 16 bits resolve ([chapter 05](05_rmsnorm_and_pre_norm.md) shows how
+# few digits they have):
 #
 # | kept for each parameter | bytes |
 # |---|---|
@@ -657,7 +667,7 @@ print("the MFU of this core is in the band that we expect")
 # | second moment, 32 bits | 4 |
 # | **together** | **16** |
 #
-# All in 32 bits it is 4 + 4 + 0 + 4 + 4, again 16.
+# All in 32 bits, as in chapter 09, it is 4 + 4 + 0 + 4 + 4, again 16.
 #
 # Then the **activations**: whatever the backward pass will need again. Go through a block as you wrote it in chapter
 # 09 and note what each step saved. Per token:
@@ -668,12 +678,13 @@ print("the MFU of this core is in the band that we expect")
 # | queries, keys, values, turned | $HD + 2KD$ |
 # | the heads' mixed values, which the output matrix reads | $HD$ |
 # | input of the second norm; its output, which gate and up read | $2C$ |
-# | gate, its SiLU, up, their product, which down reads | $4F$ |
+# | gate, its SiLU, up, the product of the last two, which down reads | $4F$ |
 #
 # The weights of attention, $T$ for each query and head, would be the largest entry: $32 \times 2{,}048 = 65{,}536$ in
 # the 7B. They are not in the table: attention as it is computed today (and as LLaMA computed it, section 2.4) makes
-# them again in the backward pass and keeps one 32-bit number a head. Chapter 19 builds that. At the end come $2C$ for
-# the last norm, and two 32-bit numbers for each entry of the vocabulary: log-probabilities, and their gradient.
+# them again in the backward pass and keeps one 32-bit number for each query and head. Chapter 19 builds that. At the
+# end come $2C$ for the last norm, and two 32-bit numbers for each entry of the vocabulary: log-probabilities, and
+# their gradient.
 
 
 # %%
@@ -710,12 +721,13 @@ for cfg in (LlamaConfig(), wide):
     assert 1.0 < ratio < 1.2
 
 # %% [markdown]
-# (Without the gradient of the logits, which is not there yet.) PyTorch keeps a little more than our table: norm and
-# attention, put together from single operations, save results that fused ones would not. The formula is a floor that
-# is nearly reached.
+# (Without the gradient of the logits, which is not there yet.) PyTorch keeps a fifth more than our table. Its norm
+# saves the vector before the weights as well, and the mixed values are there twice: as attention leaves them, and in
+# the order in which the output matrix reads them. The formula is a floor that is nearly reached.
 #
 # If that is too much, there is a trade: keep only each block's input, $C$ numbers, and compute the block's inside
-# again when the backward pass arrives there. One more forward pass, a third more arithmetic ($8P$ in place of $6P$).
+# again when the backward pass arrives there. Then one block's inside is there at a time. It costs one more forward
+# pass, a third more arithmetic ($8P$ in place of $6P$).
 
 # %%
 print("                  state, GB                    one sequence, GB")
@@ -731,7 +743,7 @@ for name in (*FAMILY[:4], "llama-3-8b", "llama-3.1-405b"):
     print(f"{name:14} {columns} {T:6,}")
 
 # %% [markdown]
-# LLaMA 7B: 108 GB of state, 10 GB of activations for one text. A GPU of 2023 had 80. **Not even the smallest LLaMA
+# LLaMA 7B: 108 GB of state, 10 GB of activations for one text. LLaMA's GPUs had 80. **Not even the smallest LLaMA
 # could be trained like this on one GPU.** So the state has to be spread.
 #
 # ## Spreading it
@@ -747,13 +759,15 @@ for name in (*FAMILY[:4], "llama-3-8b", "llama-3.1-405b"):
 #    and of the activations
 # ```
 #
-# - **Data parallel, sharded.** $d$ replicas train on different texts. Each could hold everything, but that would be
-#   the same everything $d$ times. Share it out: each keeps $1/d$ of the optimiser's state (ZeRO stage 1), of the
-#   gradients too (2), of the weights too (3, called *fully sharded*). Weights are then gathered block by block, just
-#   before they are used, and forgotten. Activations are not shared: they belong to different texts.
+# - **Data parallel, sharded.** $d$ copies of the model, the *replicas*, train on different texts. Each could hold
+#   everything, but that would be the same everything $d$ times. Share it out: each keeps $1/d$ of the optimiser's
+#   state (ZeRO stage 1), of the gradients too (2), of the weights too (3, called *fully sharded*). Weights are then
+#   gathered block by block, just before they are used, and forgotten. Activations are not shared: they belong to
+#   different texts.
 # - **Tensor parallel.** $t$ GPUs cut every matrix into slices and work on one text together. That divides everything
-#   by $t$, activations too, but they have to speak twice in every block. So it stays within a machine of eight GPUs
-#   with fast links.
+#   by $t$, activations too (those of the norms, if their positions are dealt out as well: *sequence parallelism*).
+#   But the GPUs have to exchange results twice in every block, and twice again on the way back. So it usually stays
+#   within a machine of eight GPUs with fast links.
 
 
 # %%
@@ -774,7 +788,7 @@ for data, tensor, recompute in ((2048, 1, False), (256, 8, False), (16, 1, True)
     ours = per_gpu(cfg, 2048, data, tensor, recompute)
     layout = Layout(data=data, tensor=tensor, zero=3, recompute=recompute)
     package = accounting.training_memory(cfg, 1, 2048, layout)
-    assert abs(ours.sum() / package.total - 1) < 1e-3  # which does not cut the norms
+    assert abs(ours.sum() / package.total - 1) < 1e-3  # the package leaves norms whole
     columns = "  ".join(f"{part / 1e9:5.1f}" for part in ours)
     print(f"{layout!s:46} {columns}  = {ours.sum() / 1e9:5.1f} GB")
 
@@ -799,14 +813,14 @@ plt.show()
 
 # %% [markdown]
 # The state melts away as GPUs are added; **activations do not**. With 2,048 GPUs the 65B's weights, gradients and
-# moments are half a gigabyte on each, and one sequence's activations are 50. A training run at scale is short of
-# memory because of what it has just computed, and not because of what it knows.
+# moments are half a gigabyte on each, and one sequence's activations are 50. What fills the memory then is what the
+# model has just computed, and not what it knows.
 #
 # ## The planner
 #
 # All these formulas together make a planner. It tries layouts from the plainest to the most elaborate and takes the
-# first that fits; time, energy and carbon follow. Its one guess is how well the GPUs will be used, and it says whose
-# figure it takes. On the command line:
+# first that fits, with a tenth of the memory left free; time, energy and carbon follow. Its one guess is how well the
+# GPUs will be used, and it says whose figure it takes. On the command line:
 
 # %%
 command = "plan --model llama-1-65b --gpus 2048 --device a100-80gb --tokens 1.4T"
@@ -816,10 +830,12 @@ done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True, 
 print(done.stdout)
 
 # %% [markdown]
-# The 21 days of the paper, from its speed; the energy and the carbon of its table 15. And the smallest cluster that
-# can train each at all, if we double the GPUs until it fits:
+# The 21 days of the paper, which are no prediction, as they come from its own speed; and the energy and the carbon of
+# its table 15, but for one megawatt-hour, of which more below. Next, the smallest cluster that can train each model
+# at all, if we double the GPUs until it fits:
 
 # %%
+smallest = {}
 print("model              80-GB GPUs   layout")
 gpu = Device.named("a100-80gb")
 for name in ("llama-3.2-1b", *FAMILY[:4], "llama-2-70b", "llama-3.1-405b"):
@@ -829,20 +845,23 @@ for name in ("llama-3.2-1b", *FAMILY[:4], "llama-2-70b", "llama-3.1-405b"):
         except DoesNotFitError:
             continue
         print(f"{name:15} {gpus:12}    {found.fit.layout}")
+        smallest[name] = gpus
         break
 few = plan_training(named("llama-1-65b"), 16, gpu, tokens=1_400_000_000_000)
 print(f"LLaMA 65B's 1.4T tokens on 16 GPUs: {few.days / 365.25:.1f} years")
 
 # %% [markdown]
 # (A GPU's memory is all that counts here; one can also move the moments to the host's, and wait.) The 65B needs 16
-# GPUs, the 405B 128. LLaMA's 2,048 were not there for the memory. They were there for the time.
+# GPUs, the 405B 128. LLaMA's 2,048 were not there for the memory. They were there for the time: a 128th of the GPUs,
+# which moreover compute a third again, would have taken ten years.
 #
 # Two things the planner does not know, and the makers of LLaMA did. It knows no network: whether gathering 65 billion
 # weights over and over hides behind the arithmetic ([chapter 15](15_training_at_scale.md) asks). LLaMA's paper
-# (section 2.4) says that it used model and sequence parallelism where our plan has none, overlapped with the
-# computation, and kept the costly activations by a backward pass written by hand. And it knows no pipelines. Llama
-# 3's 405B was cut into 16 stages of layers as well (its table 4: 8 tensor × 16 pipeline × 128 data), without
-# computing anything again; our planner reaches the same 16,384 GPUs by recomputing, and loses a quarter of the speed:
+# (section 2.4) says that it used model and sequence parallelism where our plan has none, overlapped the communication
+# with the computation, and, by a backward pass written by hand, kept the activations that are costly to make again.
+# And it knows no pipelines, in which each GPU holds some of the layers and hands its result to the next. Llama 3's
+# 405B was cut into 16 such stages as well (its table 4: 8 tensor × 16 pipeline × 128 data), and nothing was computed
+# again; our planner puts the same 16,384 GPUs to use by recomputing, and loses a quarter of the speed:
 
 # %%
 big = plan_training(
@@ -852,22 +871,26 @@ big = plan_training(
     tokens=15_600_000_000_000,
     batch_tokens=2**24,  # table 4
 )
-print(f"{big.fit.layout}: {big.fit.memory.total / 1e9:.1f} GB, {big.days:.0f} days")
+print(f"{big.fit.layout}: {big.fit.memory.total / 1e9:.1f} GB")
+print(f"{big.days:.0f} days, MFU {big.mfu:.1%}: {big.assumption}")
+print(f"the card's 30.84M hours on 16,384 GPUs: {30.84e6 / 16_384 / 24:.0f} days")
 for one in big.fit.rejected:
     if one.layout.zero == 3 and not one.layout.recompute:
         print(f"not {one.layout}: {one.reason}")
 
 # %% [markdown]
-# The first obstacle is not memory at all: a step has 2,048 sequences, and 16,384 replicas would have nothing to do.
-# Eight GPUs must share one.
+# Recomputing costs: 97 days by the plan, against 78 by the hours on the model's card. And the first obstacle is not
+# memory at all: a step has 2,048 sequences, and seven of eight replicas would have nothing to do. Eight GPUs must
+# share one sequence.
 #
 # ## In the real LLaMA: reading the tables
 #
-# **Hours.** The papers and model cards print GPU-hours. With the count, each is a statement about utilisation. No
-# other input is needed: $6P \times$ tokens, over hours $\times$ peak.
+# **Hours.** The papers and model cards print tokens and GPU-hours, a data sheet the peak. With the count, that is a
+# statement about utilisation: $6P \times \text{tokens}$, over $\text{hours} \times 3600 \times \text{peak}$.
 
 # %%
-HOURS = {  # tokens, GPU-hours, peak: LLaMA's table 15, the cards of Llama 2, 3, 3.1
+# tokens, GPU-hours, peak: LLaMA's tables 2 and 15, the cards of Llama 2, 3 and 3.1;
+HOURS = {  # the 405B's tokens are from its paper
     "llama-1-7b": (1.0e12, 82_432, A100),
     "llama-1-13b": (1.0e12, 135_168, A100),
     "llama-1-33b": (1.4e12, 530_432, A100),
@@ -908,12 +931,12 @@ plt.show()
 #
 # - **The 65B's hours are 20.8 days**, to the digit: 20.8 × 24 × 2,048 is 1,022,361.6. So they seem to be computed
 #   from the speed, as we do, and not read off a meter. Five of the other six A100 runs are whole hours on 2,048 GPUs
-#   (or twice as many on 1,024), and the sixth, the 7B, is a quarter of an hour off.
-# - **LLaMA 1 and 2 used 38 to 51 per cent** of the chips. The best is the 13B.
+#   (or twice as many on 1,024), and the sixth, the 7B, on 512. Who rounded them, and why, we do not know.
+# - **LLaMA 1 and 2 used 38 to 51 per cent** of the chips. The best is LLaMA 1's 13B.
 # - **Llama 3's hours say 14 to 35 per cent**, though the paper reports 38 to 43 for the steps of the 405B (table 4).
-#   Hours on a card hold more than steps: restarts, evaluation, longer contexts, where $6P$ leaves attention out,
-#   perhaps more than one run. "15T+" tokens is a lower bound, too. Which of these it is, the cards do not say. At 41
-#   per cent fewer than half of the 8B's hours would have done.
+#   Hours on a card may hold more than steps: restarts, evaluation, longer contexts, where $6P$ leaves attention out,
+#   more than one run. Small models may have had slower steps. "15T+" tokens is a lower bound, too. Which of these it
+#   is, the cards do not say. At 41 per cent fewer than half of the 8B's hours would have done.
 #
 # **Energy and carbon.** Table 15 of LLaMA's paper takes 400 W a GPU, a PUE of 1.1 (what the building draws over what
 # the machines draw) and 0.385 tonnes of CO2 equivalent a megawatt-hour, the American average.
@@ -935,10 +958,11 @@ whole = 2638e6 / (400 * 1.1 * 2048 * 24)
 print(f"the whole project, 2,638 MWh: {whole:.0f} days of 2,048 GPUs")
 
 # %% [markdown]
-# The megawatt-hours are **cut off**, not rounded: 449.84 is printed as 449. The tonnes are rounded. BLOOM's row does
-# not follow from its inputs: 476 would. And the project as a whole, about five months on 2,048 GPUs by the paper, has
-# the energy of 122 days of them, four months. None of it changes the conclusion. But a table that one can recompute
-# is worth more than one that one can believe, and these can be, to the paper's credit.
+# The 65B's megawatt-hours are **cut off**, not rounded: 449.84 is printed as 449. (In the other rows both give the
+# same.) The tonnes are rounded. BLOOM's row does not follow from its inputs: 476 would. And the project as a whole,
+# about five months on 2,048 GPUs by the paper, has the energy of 122 days of them at full power, four months. These
+# are trifles. But a table that one can recompute is worth more than one that one has to believe, and this one can be,
+# to the paper's credit.
 #
 # Later cards print hours and tonnes and neither PUE nor intensity. Only the product of the two can be had:
 
@@ -958,16 +982,16 @@ for name, (hours, watts, tonnes) in CARDS.items():
     print(f"{name:15} {tonnes / (hours * watts / 1e6):.4f}")
 
 # %% [markdown]
-# Llama 2's is LLaMA 1's product, to four digits. Llama 3's is near it, within the rounding of its hours, and Llama
-# 3.1 used another, 0.414. What stands behind it, more sun in the grid or a better building, cannot be known from the
-# card.
+# Llama 2's is LLaMA 1's product, within the rounding of its tonnes. So is Llama 3's, within that of hours and tonnes.
+# Llama 3.1 used another: its most exact row, the 405B's, has 0.414. What stands behind it, more sun in the grid or a
+# better building, cannot be known from the card.
 #
 # > **Departure: the sizes in the names.**
 # >
 # > - **Paper.** 7B, 13B, 33B and 65B, with 6.7B, 13.0B, 32.5B and 65.2B in table 2.
 # > - **Code.** The files have 6.738, 13.016, 32.529 and 65.286 billion parameters; those of the 33B are called 30B.
 # > - **Here.** The paper's names, `llama-1-33b` among them, and exact counts.
-# > - **What changes.** Nothing in the model. A program that looks for "llama-33b" does not find it, and 65.2 is no
+# > - **What changes.** Nothing in the model. A program that looks for a file "33B" does not find it, and 65.2 is no
 # >   rounding of 65.286.
 #
 # ## Your predictions
@@ -981,7 +1005,7 @@ found = [
     crossing(cfg),
     16 * cfg.n_params() / 1e9,
     100 * 380 * 6 * named("llama-1-65b").n_params() / A100,
-    16,
+    smallest["llama-1-65b"],
 ]
 for (what, guess), value in zip(prediction.items(), found, strict=True):
     print(f"{what:78} guessed {guess:7g}, found {value:9,.1f}")

@@ -122,6 +122,15 @@ def heads_as_wide_as_the_stream(V, C, *rest):
 
 
 @count_any_shape.mistake(
+    "You took all four matrices of attention for squares of dim by dim. Queries are n_heads times head_dim"
+    " wide, keys and values n_kv_heads times head_dim.",
+    see=COUNT,
+)
+def four_squares(V, C, *rest):
+    return build(V, C, *rest, q=C, kv=C)
+
+
+@count_any_shape.mistake(
     "You gave every query head keys and values of its own. There are n_kv_heads of those.", see=WRONG
 )
 def own_keys(V, C, L, H, K, D, *rest):
@@ -137,8 +146,8 @@ def bias_on_the_way_back(V, C, L, H, K, D, *rest):
 
 
 @count_any_shape.mistake(
-    "Your biases are three times as long as the queries. A bias has one number for each output, and keys and"
-    " values have fewer.",
+    "You gave keys and values biases as long as the queries'. A bias has one number for each output of its"
+    " matrix, and keys and values have fewer.",
     see=CHECK,
 )
 def biases_all_as_long(V, C, L, H, K, D, *rest):
@@ -158,6 +167,15 @@ def biases_once(V, C, L, H, K, D, F, tied, qkv_bias, qk_norm):
 )
 def norms_over_all_heads(V, C, L, H, K, D, *rest):
     return build(V, C, L, H, K, D, *rest, norm=(H + K) * D)
+
+
+@count_any_shape.mistake(
+    "You gave the norms of queries and keys dim weights each, as the block's own norms have. These act on"
+    " single heads: head_dim weights each.",
+    see=CHECK,
+)
+def norms_as_wide_as_the_stream(V, C, *rest):
+    return build(V, C, *rest, norm=2 * C)
 
 
 @count_any_shape.mistake(

@@ -2,9 +2,9 @@
 
 Exercise 11.1 · 11_the_family_by_the_numbers · medium · 20 minutes
 
-Exercise 01.3 counted a plain LLaMA. Those who took over the template turned a few screws: Llama 3.2 ties its
-output head, Qwen 2 adds biases, Qwen 3 norms queries and keys and gives its heads a width of their own.
-One function for all of them, exact to the last digit.
+Exercise 01.3 counted a plain LLaMA. Later models are LLaMAs with small changes: Llama 3.2 ties its output
+head, Qwen 2 adds biases, Qwen 3 norms queries and keys and gives its heads a width of their own. Write one
+function for all of them, exact to the last digit.
 """
 
 
@@ -55,14 +55,15 @@ def count_any_shape(
 
     Examples
     --------
-    Table 6, tied; in the block 2 x 2 for queries and for the way back, 2 for keys and 2 for values,
-    3 x 2 x 4 for SwiGLU and 2 x 2 for norms, then 2 for the last norm:
+    Tied, so one table of 3 x 2 numbers. In the block 2 x 2 for queries and 2 x 2 for the way back, 2 for keys
+    and 2 for values, 3 x 2 x 4 for SwiGLU, 2 x 2 for norms. Then 2 for the last norm. That is
+    6 + 4 + 4 + 2 + 2 + 24 + 4 + 2:
 
     >>> count_any_shape(3, 2, 1, n_heads=2, n_kv_heads=1, head_dim=1, hidden_dim=4,
     ...                 tied=True, qkv_bias=False, qk_norm=False)
     48
 
-    Biases for two queries, a key and a value:
+    With biases one number more for each of two query heads, the key head and the value head:
 
     >>> count_any_shape(3, 2, 1, n_heads=2, n_kv_heads=1, head_dim=1, hidden_dim=4,
     ...                 tied=True, qkv_bias=True, qk_norm=False)

@@ -73,7 +73,7 @@ def divide(memory, n_params, L, K, D, batch, weight_bits, cache_bits, *, factor=
 
 
 @longest_context.mistake(
-    "You counted a key or a value for each token. It leaves both, so twice as much.", see=CACHE
+    "You counted keys or values alone. A token leaves both, so it takes twice as much.", see=CACHE
 )
 def keys_only(*args):
     return divide(*args, factor=1)
@@ -85,7 +85,7 @@ def one_block(memory, n_params, L, *rest):
 
 
 @longest_context.mistake(
-    "You counted one head. Every key/value head of a block keeps `head_dim` numbers of each.", see=CACHE
+    "You counted one head. Every key/value head of a block keeps a key and a value of its own.", see=CACHE
 )
 def one_head(memory, n_params, L, K, *rest):
     return divide(memory, n_params, L, 1, *rest)

@@ -2,8 +2,8 @@
 
 Exercise 11.2 · 11_the_family_by_the_numbers · easy · 15 minutes
 
-A model speaks on one GPU. Its weights take their place, and what is left is for keys and values: two in
-each block for each token of each text. How many tokens fit?
+A model speaks on one GPU. Its weights take their place, and what is left is for the cache: every token of
+every text leaves a key and a value in each key/value head of each block. How many tokens fit?
 """
 
 

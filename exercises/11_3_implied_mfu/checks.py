@@ -114,12 +114,16 @@ def one_head(P, L, H, *rest):
     return share(P, L, 1, *rest)
 
 
-@implied_mfu.mistake("You took hours for seconds: an hour has 3,600 of them.", see=MFU)
+@implied_mfu.mistake(
+    "You took hours for seconds. The peak is per second, and an hour has 3,600 of them.", see=MFU
+)
 def hours_for_seconds(*args):
     return share(*args, seconds=1)
 
 
-@implied_mfu.mistake("You took hours for minutes on the way to seconds: an hour has 3,600 of them.", see=MFU)
+@implied_mfu.mistake(
+    "Times 60 makes minutes of the hours. The peak is per second, and an hour has 3,600 of them.", see=MFU
+)
 def sixty(*args):
     return share(*args, seconds=60)
 

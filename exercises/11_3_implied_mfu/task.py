@@ -3,8 +3,9 @@
 Exercise 11.3 · 11_the_family_by_the_numbers · easy · 15 minutes
 
 A model card prints tokens and GPU-hours, a data sheet the FLOP/s of the GPU. With the count of operations
-that is a statement about how well the GPUs were used. Write the function that reads it, in PaLM's
-convention: all parameters count, and attention's scores as if every query met all T keys.
+that is a statement about how well the GPUs were used: useful operations over possible ones, the model FLOPs
+utilisation (MFU). Write the function that reads it, in PaLM's convention: all parameters count, and
+attention's scores as if every query met all T keys.
 """
 
 

@@ -108,8 +108,8 @@ def no_slices(n, data, tensor, stage):
 
 
 @share_the_state.mistake(
-    "You shared out the state among all GPUs on top of the slices: the replicas are `data`, and the slices"
-    " have been counted already.",
+    "You shared out the state among all GPUs, `data` times `tensor`, on top of the slices. A slice is shared"
+    " out among the `data` replicas alone.",
     see=SPREAD,
 )
 def sliced_twice(n, data, tensor, stage):

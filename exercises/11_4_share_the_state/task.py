@@ -3,8 +3,9 @@
 Exercise 11.4 · 11_the_family_by_the_numbers · medium · 20 minutes
 
 AdamW in mixed precision keeps 16 bytes for every parameter: 2 for the 16-bit weight, 2 for the gradient, 12
-for the optimiser (a 32-bit weight and two 32-bit moments). With `tensor` GPUs in a replica and `data`
-replicas, each GPU holds only a part. Which part depends on the stage of ZeRO.
+for the optimiser (a 32-bit weight and two 32-bit moments). Let `data` copies of the model, the replicas,
+train side by side, each on `tensor` GPUs. Then each GPU holds only a part. Which part depends on the stage of
+ZeRO, the scheme that shares the state out.
 """
 
 
