@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from ..config import LlamaConfig
 from ..tokenizer import Tokenizer
 from .atomic import replacing_file
-from .atomic import write_atomically as write_atomically
 from .dtypes import FLOATS, Array
 from .errors import CheckpointError
 from .safetensors_file import SafetensorsFile, write_safetensors

@@ -28,8 +28,9 @@ from torch import Tensor
 from ..config import LlamaConfig
 from ..model import Llama
 from ..tokenizer import Tokenizer, TokenizerError
+from .atomic import write_atomically
 from .errors import CheckpointError
-from .native import FILE, write_atomically
+from .native import FILE
 from .slices import compare_shapes, first_failure, stored_tensors
 
 HEADER = "shards.json"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.native import write_atomically
+from ..checkpoints.atomic import write_atomically
 
 FILE = "log.jsonl"
 
