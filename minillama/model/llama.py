@@ -106,8 +106,22 @@ class Llama(nn.Module):
     ) -> Float[Tensor, "B T C"]:
         """Return the normalised last residual stream, which the output head reads.
 
-        `documents` numbers the document that each position belongs to: then a position sees its own alone
-        (Llama 3, arXiv 2407.21783, section 3.2). Not together with a cache.
+        Parameters
+        ----------
+        tokens, cache
+            As in `forward`.
+        documents : int64 tensor, shape (B, T), optional
+            The number of the document that each position belongs to: it sees its own document alone (Llama 3,
+            arXiv 2407.21783, section 3.2). Not behind a cache that holds positions.
+
+        Returns
+        -------
+        Tensor, shape (B, T, dim)
+
+        Raises
+        ------
+        ValueError
+            As in `forward`; if `documents` have another shape than `tokens`.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
@@ -166,6 +180,26 @@ class Llama(nn.Module):
         Sums, so that micro-batches and processes can be added before one division. No more than
         `LOGITS_AT_ONCE` logits exist at a time: a larger batch is done in chunks of positions, and nothing is
         kept of a chunk but its two sums. The backward pass computes its logits again.
+
+        Parameters
+        ----------
+        tokens, targets, documents
+            As in `loss`.
+        z_loss : float
+            Weight of the second sum; chapter 13 says what it is for.
+
+        Returns
+        -------
+        nats, z : tensors, shape ()
+
+        Raises
+        ------
+        ValueError
+            As in `hidden`; if `targets` have another shape than `tokens`.
+
+        References
+        ----------
+        z-loss: Chowdhery et al. 2022, PaLM, arXiv 2204.02311, section 5.
         """
         if tokens.shape != targets.shape:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}, targets {tuple(targets.shape)}")
