@@ -715,7 +715,7 @@ print(f"the package leaves out {skipped:.0%} of what ours does again")
 # computed a second time. (PyTorch counted the FLOPs, from the shapes of the products that it ran. On a CPU it does not
 # see those inside attention; with 16 tokens they are few.)
 
-# %% tags=["figure", "hide"] alt="Bytes kept for the backward pass against the number of blocks, 1 to 32, both axes logarithmic. Keeping everything rises in proportion, from 0.8 to 21 megabytes. Recomputing rises more slowly, from 0.2 to 1.2 megabytes"
+# %% tags=["figure", "hide"] alt="Bytes kept for the backward pass against the number of blocks, 1 to 32, both axes logarithmic. Keeping everything rises in proportion, from 0.8 to 22 megabytes. Recomputing rises more slowly, from 0.2 to 1.2 megabytes"
 depths = (1, 2, 4, 8, 16, 32)
 kept = {way: [measured(way, L)[0] / 1e6 for L in depths] for way in (plainly, by_package)}
 figure, axes = plt.subplots(figsize=(7.2, 3.6))

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -23,6 +23,7 @@ from jaxtyping import Int64
 IGNORE_INDEX = -100
 
 
+@runtime_checkable
 class Batches(Protocol):
     """What a training run reads: rows whose batch number `index` is a pure function of `index`."""
 
