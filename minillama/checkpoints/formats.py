@@ -70,6 +70,8 @@ def open_source(path: str | Path) -> Source:
         return READERS[detect(path)](path)
     except OSError as error:
         raise CheckpointError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise CheckpointError(f"{path}: is nested too deeply; expected a few levels") from None
 
 
 def write(

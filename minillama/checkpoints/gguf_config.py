@@ -80,7 +80,10 @@ def read_metadata_config(
                 raise CheckpointError(
                     f"has llama.{key} {width!r:.40}; expected the width of a head, {cfg.head_dim}"
                 )
-        return cfg if divisors is None else cfg.replace(rope_scaling=_llama3(cfg, metadata, divisors))
+        if divisors is None:
+            return cfg
+        with np.errstate(all="ignore"):  # of hostile numbers nothing is left but a comparison that fails
+            return cfg.replace(rope_scaling=_llama3(cfg, metadata, divisors))
     except CheckpointError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
@@ -181,7 +184,8 @@ def _worked_out(cfg: LlamaConfig, divisors: Array) -> dict[str, Any]:
     if inside.sum() < 2:
         raise CheckpointError("has too few divisors between the largest and 1 to tell LLaMA 3's scaling")
     # turns * context = 1 + keep * (high - 1), hence turns = a + keep * b with a = 1 / context
-    slope, start = np.polyfit(keep[inside], turns[inside], 1)
+    line = np.stack([keep[inside], np.ones(inside.sum())], axis=1)
+    slope, start = np.linalg.lstsq(line, turns[inside], rcond=None)[0]
     if not (start > 0 and slope > 0):
         raise CheckpointError("has divisors in rope_freqs.weight that no scaling of LLaMA 3 gives")
     return published | {

@@ -21,6 +21,7 @@ from minillama.tokenizer.pretokenize import PreTokenizer
 from .samples import (
     CONFIGS,
     LLAMA3,
+    TEXTS,
     TOKENIZERS,
     WIDER,
     assert_encodes_equally,
@@ -29,6 +30,7 @@ from .samples import (
     config,
     model,
     pieces,
+    transformers,
 )
 
 
@@ -225,3 +227,14 @@ def test_merges_of_scores_and_back_give_the_same_ids(tmp_path: Path) -> None:
     minillama.save(model(), Tokenizer.from_json(ours.to_json()), tmp_path / "m.gguf", format="gguf")
     assert_encodes_equally(minillama.load(tmp_path / "m.gguf")[1], ours)
     assert config().vocab_size == 600
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_transformers_reads_the_tokenizer_too(tmp_path: Path, kind: str) -> None:
+    ours = TOKENIZERS[kind]()
+    minillama.save(model(), ours, tmp_path / "m.gguf", format="gguf")
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path, gguf_file="m.gguf")
+    assert (theirs.bos_token_id, theirs.eos_token_id) == (ours.bos_id, ours.eos_id)
+    for text in TEXTS:
+        if "<" not in text:  # special tokens it looks for in every text
+            assert theirs(text, add_special_tokens=False)["input_ids"] == ours.encode(text)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import minillama
 from minillama.checkpoints import CheckpointError
+from minillama.data.corpora import fetch
 
 from .samples import (
     CONFIGS,
@@ -259,3 +260,20 @@ def test_what_the_format_cannot_express_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_shard_bytes is 0"):
         minillama.save(model(), None, tmp_path / "m", format="hf", max_shard_bytes=0)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.slow
+def test_smollm2_goes_from_gguf_to_transformers(tmp_path: Path) -> None:
+    """The real model: quantised GGUF, our reader, our writer, their logits and their ids."""
+    ours, tokenizer = minillama.load(fetch("smollm2"))
+    assert tokenizer is not None
+    minillama.save(ours, tokenizer, tmp_path / "m", format="hf")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "m").eval()
+    text = "The capital of France is Paris. The capital of Italy is"
+    ids = transformers.AutoTokenizer.from_pretrained(tmp_path / "m")(text)["input_ids"]
+    assert ids == tokenizer.encode(text, bos=True)
+    tokens = torch.tensor([tokenizer.encode(text)])
+    with torch.no_grad():
+        found, expected = ours(tokens), theirs(tokens).logits
+    assert (found - expected).abs().max() <= RELATIVE * expected.abs().max()
+    assert tokenizer.decode([int(found[0, -1].argmax())]) == " Rome"
