@@ -33,7 +33,7 @@ def make(
 ) -> None:
     """Make token files: extract, filter, deduplicate, mix by source, tokenize, shard."""
     from ..data.pipeline import make as run
-    from ..data.recipe import read_recipe
+    from ..data.recipe_files import read_recipe
 
     wanted = read_recipe(recipe)
     folder = Path(recipe).parent if root is None else root
@@ -82,7 +82,7 @@ def recipe(
     name: Annotated[str, typer.Argument(help="Name of a recipe that comes with minillama.")] = "small",
 ) -> None:
     """Print a recipe that comes with minillama, to change it and give it to `data make`."""
-    from ..data.recipe import recipe_text
+    from ..data.recipe_files import recipe_text
 
     typer.echo(recipe_text(name), nl=False)
 

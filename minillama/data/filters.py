@@ -6,8 +6,8 @@ the reason it is dropped for. The limits are those of the papers, chosen by them
     Gopher      J. W. Rae and others (2021), arXiv 2112.11446, appendix A.1, table A1 for repetition
     C4          C. Raffel and others (2020), arXiv 1910.10683, section 2.2
 
-Left out: lists of forbidden words (C4's threw away much that was not bad), and C4's dropping of single lines:
-here a page stays or goes as it is.
+Left out: lists of forbidden words (C4's threw away much that was not bad), C4's dropping of single lines
+(here a page stays or goes as it is) and its least number of sentences, Gopher's limits on paragraphs.
 """
 
 from __future__ import annotations

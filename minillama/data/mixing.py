@@ -14,7 +14,7 @@ from .files import sha256_of
 from .manifest import VERSION, Manifest, TokenizerFile
 from .mixture import draw
 from .recipe import Recipe, RecipeError
-from .shards import ShardWriter
+from .shard_writer import ShardWriter
 from .tokenizing import NAME, dtype_for
 from .workspace import Piece
 

@@ -157,7 +157,7 @@ def test_bad_recipes_cost_one_line(capsys, tmp_path: Path) -> None:
 
 
 def test_the_recipe_that_comes_along_can_be_printed_and_read(capsys, tmp_path: Path) -> None:
-    from minillama.data.recipe import read_recipe
+    from minillama.data.recipe_files import read_recipe
 
     (tmp_path / "mine.toml").write_text(told(capsys, "recipe"))
     assert read_recipe(tmp_path / "mine.toml") == read_recipe("small")

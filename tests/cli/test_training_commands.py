@@ -214,7 +214,7 @@ def test_options_that_do_not_fit_get_one_line(
 def test_training_on_token_files(tmp_path: Path) -> None:
     from minillama.data.files import sha256_of
     from minillama.data.manifest import Manifest, TokenizerFile
-    from minillama.data.shards import ShardWriter
+    from minillama.data.shard_writer import ShardWriter
 
     text = "The quick brown fox jumps over the lazy dog. "
     tokenizer = minillama.Tokenizer.train([text * 20], 300)

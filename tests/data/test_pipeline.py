@@ -20,7 +20,8 @@ from minillama.data.minhash import jaccard, shingles
 from minillama.data.mixture import share_errors
 from minillama.data.pages import pages
 from minillama.data.pipeline import make
-from minillama.data.recipe import Recipe, RecipeError, recipe_from
+from minillama.data.recipe import Recipe, RecipeError
+from minillama.data.recipe_files import recipe_from
 from minillama.data.shards import broken_files, open_shards
 from minillama.data.stories import Stories
 from minillama.tokenizer import Tokenizer
@@ -150,7 +151,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from minillama.data.pipeline import make
-from minillama.data.recipe import read_recipe
+from minillama.data.recipe_files import read_recipe
 
 if __name__ == "__main__":
     replace, calls = Path.replace, 0

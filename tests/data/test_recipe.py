@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minillama.data.recipe import RecipeError, built_in_recipes, read_recipe, recipe_from, recipe_text
+from minillama.data.recipe import RecipeError
+from minillama.data.recipe_files import built_in_recipes, read_recipe, recipe_from, recipe_text
 
 TALES = {"name": "tales", "kind": "stories", "share": 1, "documents": 9}
 

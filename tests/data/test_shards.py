@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from minillama.data.files import sha256_of
 from minillama.data.manifest import Manifest, TokenizerFile, read_manifest
 from minillama.data.packing import IGNORE_INDEX, stream
-from minillama.data.shards import ShardError, ShardWriter, broken_files, open_shards
+from minillama.data.shard_writer import ShardWriter
+from minillama.data.shards import ShardError, broken_files, open_shards
 
 BOS, EOS, VOCAB = 98, 99, 100
 DOCUMENTS = st.lists(st.lists(st.integers(0, 97), max_size=9), min_size=1, max_size=20)
