@@ -1,64 +1,129 @@
-"""Steps of training: ours, transformers' and the NumPy reference's, in turns."""
+"""Steps of training: ours against transformers' at two shapes, and the NumPy reference at the smaller one.
+
+All in turns, so that all meet the same weather; ratios are taken pair by pair. Besides, the share of the
+measured peak of matrix products that each makes use of.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from . import measuring
 from .measuring import Figure
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def figures(steps: int = 20) -> list[Figure]:
-    """Time steps of the tour's shape in turns, so that all meet the same weather."""
-    import numpy as np
+    from ...config import LlamaConfig
+
+THREADS = 2
+
+
+def figures() -> list[Figure]:
+    """Time steps of the tour's shape (batch 16 x 64) and of a larger one (8 x 256)."""
+    from ...config import LlamaConfig
+    from ...training.tour import Recipe
+
+    big = LlamaConfig(
+        vocab_size=4096, dim=256, n_layers=6, n_heads=8, n_kv_heads=8, hidden_dim=688, max_seq_len=256
+    )
+    return [
+        *_shape("tour", Recipe.for_level(1).model, (16, 64), steps=20, with_reference=True),
+        *_shape("big", big, (8, 256), steps=1, with_reference=False),
+    ]
+
+
+def _shape(
+    name: str, cfg: LlamaConfig, batch: tuple[int, int], steps: int, with_reference: bool
+) -> list[Figure]:
+    import torch
+
+    from ...accounting import flops_per_token, mfu
+    from ...training.throughput import peak_flops
+
+    torch.set_num_threads(THREADS)
+    tokens = torch.randint(0, cfg.vocab_size, batch, generator=torch.Generator().manual_seed(0))
+    contestants = {"ours": _ours(cfg, tokens), "transformers": _transformers(cfg, tokens)}
+    if with_reference:
+        contestants["reference in NumPy"] = _reference(cfg, tokens)
+    times: dict[str, list[float]] = {who: [] for who in contestants}
+    peaks = []
+    for run in range(measuring.RUNS + 1):
+        for who, step in contestants.items():
+            start = time.perf_counter()
+            for _ in range(steps):
+                step()
+            if run:  # the first is for warming up
+                times[who].append(time.perf_counter() - start)
+        peaks.append(peak_flops(tokens.device, "float32"))
+    speeds = {who: [tokens.numel() * steps / t for t in runs] for who, runs in times.items()}
+    work = flops_per_token(cfg, batch[1])
+    return [
+        *((f"training, {name}, {who}", "tokens/s", values) for who, values in speeds.items()),
+        *(
+            (
+                f"training, {name}, {who}, of the measured peak",
+                "share",
+                [mfu(work, v, max(peaks)) for v in values],
+            )
+            for who, values in speeds.items()
+        ),
+        (
+            f"training, {name}, ours over transformers, pair by pair",
+            "times",
+            [a / b for a, b in zip(speeds["ours"], speeds["transformers"], strict=True)],
+        ),
+    ]
+
+
+def _ours(cfg: LlamaConfig, tokens: Tensor) -> Callable[[], object]:
+    from ...model import Llama
+    from ...training import adamw
+
+    model = Llama(cfg)
+    optimizer = adamw(model, 1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model.loss(tokens, tokens.roll(-1, 1)).backward()
+        optimizer.step()
+
+    return step
+
+
+def _transformers(cfg: LlamaConfig, tokens: Tensor) -> Callable[[], object]:
+    """Its LlamaForCausalLM with its default attention (SDPA), and torch's AdamW with its defaults."""
     import torch
     import transformers
 
-    from ...model import Llama
-    from ...reference import AdamW, ReferenceLlama
-    from ...training import adamw
-    from ...training.tour import Recipe
-
-    torch.set_num_threads(2)
-    cfg = Recipe.for_level(1).model
-    ours = Llama(cfg)
-    theirs = transformers.LlamaForCausalLM(
+    model = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             vocab_size=cfg.vocab_size, hidden_size=cfg.dim, intermediate_size=cfg.hidden_dim,
             num_hidden_layers=cfg.n_layers, num_attention_heads=cfg.n_heads,
             num_key_value_heads=cfg.n_kv_heads, max_position_embeddings=cfg.max_seq_len,
         )
     )  # fmt: skip
-    tokens = torch.randint(0, cfg.vocab_size, (16, 64), generator=torch.Generator().manual_seed(0))
-    reference, reference_optimizer = ReferenceLlama(cfg, dtype=np.float32), AdamW(1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(tokens, labels=tokens).loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _reference(cfg: LlamaConfig, tokens: Tensor) -> Callable[[], object]:
+    import numpy as np
+
+    from ...reference import AdamW, ReferenceLlama
+
+    model, optimizer = ReferenceLlama(cfg, dtype=np.float32), AdamW(1e-3)
     arrays = tokens.numpy(), tokens.roll(-1, 1).numpy()
-    optimizers = {"ours": adamw(ours, 1e-3), "transformers": torch.optim.AdamW(theirs.parameters(), lr=1e-3)}
 
-    def our_step() -> None:
-        optimizers["ours"].zero_grad()
-        ours.loss(tokens, tokens.roll(-1, 1)).backward()
-        optimizers["ours"].step()
+    def step() -> None:
+        optimizer.update(model.weights, model.loss_and_grads(*arrays)[1])
 
-    def their_step() -> None:
-        optimizers["transformers"].zero_grad()
-        theirs(tokens, labels=tokens).loss.backward()
-        optimizers["transformers"].step()
-
-    def reference_step() -> None:
-        reference_optimizer.update(reference.weights, reference.loss_and_grads(*arrays)[1])
-
-    contestants = {"ours": our_step, "transformers": their_step, "reference in NumPy": reference_step}
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for run in range(measuring.RUNS + 1):
-        for name, step in contestants.items():
-            start = time.perf_counter()
-            for _ in range(steps):
-                step()
-            if run:  # the first is for warming up
-                times[name].append(time.perf_counter() - start)
-    speeds = [
-        (f"training, the tour's shape, {name}", "tokens/s", [tokens.numel() * steps / t for t in runs])
-        for name, runs in times.items()
-    ]
-    ratio = [theirs / ours for ours, theirs in zip(times["ours"], times["transformers"], strict=True)]
-    return [*speeds, ("ours over transformers, pair by pair", "times", ratio)]
+    return step
