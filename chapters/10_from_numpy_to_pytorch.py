@@ -570,11 +570,8 @@ numpy_model = reference.ReferenceLlama(cfg, weights)
 numpy_logits = numpy_model.forward(x_ids)
 numpy_loss, numpy_grads = numpy_model.loss_and_grads(x_ids, y_ids)
 
-model, x, y = (
-    with_weights(cfg, weights),
-    torch.from_numpy(x_ids),
-    torch.from_numpy(y_ids),
-)
+model = with_weights(cfg, weights)
+x, y = torch.from_numpy(x_ids), torch.from_numpy(y_ids)
 loss = model.loss(x, y)
 loss.backward()
 worst = {"logits": relative_error(model(x).detach().numpy(), numpy_logits)}
@@ -839,9 +836,13 @@ for keeping, what in (
 class Timeline(LiveMemory):
     """Live bytes after every operation."""
 
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = super().__torch_dispatch__(func, types, args, kwargs)
-        self.history = [*getattr(self, "history", []), self.now]
+        self.history.append(self.now)
         return out
 
 
@@ -885,11 +886,8 @@ print("fused attention = the formula, with and without a past")
 # With unit vectors for values one can see who is seen:
 
 # %%
-q_new, k_all, units = (
-    torch.randn(1, 1, 1, 4),
-    torch.randn(1, 1, 5, 4),
-    torch.eye(5)[None, None],
-)
+q_new, k_all = torch.randn(1, 1, 1, 4), torch.randn(1, 1, 5, 4)
+units = torch.eye(5)[None, None]
 trap = sdpa(q_new, k_all, units, is_causal=True)[0, 0, 0]
 good = fused_attention(q_new, k_all, units)[0, 0, 0]
 print("one new query, five keys. Weights with is_causal=True:", trap.tolist())
@@ -1035,10 +1033,10 @@ assert all(0.4 < ratio < 2.5 for ratio in ratios)
 print("on one core, PyTorch and NumPy are within a factor of 2.5, either way")
 
 # %% [markdown]
-# No great difference. The heavy work is matrix products, and both hand them to a library of hand-tuned machine code;
-# what lies between them is read and written once per operation in either. The gain of PyTorch lies elsewhere: nobody
-# has to write the backward pass, and the same lines run on many cores and on a GPU (`model.to("cuda")`, the tokens
-# likewise, and nothing else on this page changes). NumPy was not the slow way. It was the way without a tape.
+# No great difference. The heavy work is matrix products, and both hand them to a library of hand-tuned machine code.
+# The gain of PyTorch lies elsewhere: nobody has to write the backward pass, and the same operations run on many cores
+# and on a GPU. (`minillama.Llama` makes its masks and angles on the device of its tokens; our class takes the CPU for
+# granted.) NumPy was not the slow way. It was the way without a tape.
 #
 # ## Equal, and for how long?
 #
@@ -1148,10 +1146,8 @@ for rate in RATES:
     start = reference.init_weights(story_cfg, seed=0, dtype=np.float32)
     nudged = {name: w.astype(np.float64) for name, w in start.items()}
     nudged["layers.0.attention.wq.weight"][0, 0] += 1e-10
-    twin, optimizer = (
-        reference.ReferenceLlama(story_cfg, nudged),
-        reference.AdamW(rate, weight_decay=0.0),
-    )
+    twin = reference.ReferenceLlama(story_cfg, nudged)
+    optimizer = reference.AdamW(rate, weight_decay=0.0)
     for step in range(STEPS):
         optimizer.update(twin.weights, twin.loss_and_grads(*rows.batch(step, 2))[1])
     control[rate] = length_of(twin.weights, runs["float64", rate, 0][2])
