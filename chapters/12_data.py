@@ -12,9 +12,9 @@
 # **Question.** Most of a web page is not text, most text is not worth reading, and much of what is worth it stands
 # there twice. How did LLaMA get from five dumps of the web to 1.4 trillion tokens, and what was thrown away wrongly?
 #
-# Nobody downloads a training set. It is made, in six steps that anybody can write down: take the text out of the
-# pages, keep the languages one wants, drop what looks like rubbish, drop what has been seen, mix the sources, cut the
-# result into rows. Each step is an opinion in code. A rule that wants sentences throws away poems; a rule that hates
+# A training set is not found, it is made, in six steps that anybody can write down: take the text out of the pages,
+# keep the languages one wants, drop what looks like rubbish, drop what has been seen, mix the sources, cut the result
+# into rows. Each step is an opinion in code. A rule that wants sentences throws away poems; a rule that hates
 # repetition throws away nursery rhymes.
 #
 # The trouble with opinions about the web is that nobody knows the truth about it. So we build a crawl of which we
@@ -50,7 +50,7 @@ from minillama.data.language import language_of
 from minillama.data.packing import one_per_row, stream
 from minillama.data.pages import pages, reference_text
 from minillama.data.pipeline import make
-from minillama.data.recipe import recipe_from
+from minillama.data.recipe_files import recipe_from
 from minillama.data.shards import broken_files, open_shards
 from minillama.data.stories import Stories
 
@@ -101,8 +101,8 @@ print(f"all            {BUDGET / 1e9:10.0f} {BUDGET / unique:10.2f} {unique / 1e
 # The last two columns are ours, from $\text{drawn} = \text{share} \times 1.4 \cdot 10^{12}$ and
 # $\text{epochs} = \text{drawn} / \text{there are}$. They are a check on the table: divide its sizes by them and every
 # source comes out at 2.8 to 4 bytes a token, the web highest and LaTeX lowest, about what a tokenizer of 32,000
-# gives. (Why books are so low the paper does not say.) Together there were some 1.26 trillion different tokens, read
-# 1.1 times.
+# gives. (Why books are so low the paper does not say.) Together there were some 1.26 trillion different tokens, and
+# most of them were read once.
 #
 # The shares are an opinion too. By size alone Wikipedia would have got 2 %. It was given 4.5, and so was read two and
 # a half times while a third of GitHub was never read at all.
@@ -253,7 +253,7 @@ for what, text in probes.items():
 #
 # ## Step 3: rules about quality
 #
-# The rules of two papers, in full: Gopher's (Rae and others, 2021, appendix A) and C4's (Raffel and others, 2020,
+# Most of the rules of two papers: Gopher's (Rae and others, 2021, appendix A) and C4's (Raffel and others, 2020,
 # section 2.2). Here are two from nothing.
 
 
@@ -958,7 +958,7 @@ for line in broken_files(folder / "made"):
 #
 # Why all this work to remove copies? Because a model learns them by heart. The story world lets us see it as nothing
 # else can: for each story we know $-\log p$, the nats that it costs whoever knows the world perfectly. **No honest
-# model can get below that on average. Whoever pays less for a story has seen it.**
+# model can get below that on average. Whoever pays much less for a story has seen it.**
 #
 # So: 800 different stories, and 36 more of which six come once, six twice, and so on up to 32 times. Three passes of
 # a small LLaMA over all of it. How much does each story cost afterwards, compared with its own floor?
@@ -1076,18 +1076,18 @@ print(f"chance that an honest model is so far below: less than {math.exp(-10):.0
 # | ArXiv | LaTeX; everything before the first section and the bibliography removed, comments too, macros expanded |
 # | StackExchange | the 28 largest sites, HTML removed, answers sorted by score |
 #
-# So **MinHash over documents was not in LLaMA 1's own pipeline**, though it is in nearly every retelling. It is in
-# Llama 3's, which removes duplicates three times over: by address, by document with MinHash over everything, and by
-# line, where a line goes that occurs more than six times in thirty million documents. Of the last its authors say
-# that it removes frequent text of high quality too, and that results got better all the same (section 3.1).
+# So **MinHash over documents was not in LLaMA 1's own pipeline**, though it is often told so. It is in Llama 3's,
+# which removes duplicates three times over: by address, by document with MinHash over everything, and by line, where
+# a line goes that occurs more than six times in thirty million documents. Of the last its authors say that it removes
+# frequent text of high quality too, and that results got better all the same (section 3.1).
 #
 # Much else changed after the first paper. It named every source; LLaMA 2 says "a new mix of publicly available online
 # data", 2 trillion tokens of it, and no table. Llama 3 trained on some 15 trillion, about half of it general
 # knowledge, a quarter mathematics and reasoning, 17 % code and 8 % other languages (section 3.1.2), chosen with the
 # help of two classifiers: LLaMA 1's idea again, pages that Wikipedia would cite, and a larger one whose examples
-# Llama 2 had labelled by instruction. Books3 held books copied without leave, and has been before the courts since
-# 2023. The first LLaMA is the last whose recipe could be copied from its paper, and RedPajama (April 2023) did just
-# that.
+# Llama 2 had labelled by instruction. The first LLaMA is the last whose recipe could be copied from its paper, as
+# RedPajama did in April 2023. It is also the one that named Books3: books copied without leave, over which there have
+# been lawsuits ever since.
 #
 # ## Your predictions
 
