@@ -62,9 +62,8 @@ def six_forgotten(A, B, alpha, beta, flops):
 
 
 @best_size.mistake(
-    "The exponents are swapped: N grows with C to the power beta / (alpha + beta). The slower the"
-    " gain from data"
-    " falls (small beta), the less of the budget goes into parameters.",
+    "The exponents are swapped: N grows with C to the power beta / (alpha + beta). The longer data go on"
+    " helping (small beta), the more of a growing budget goes into them, and the slower N grows.",
     see=LAW,
 )
 def exponents_swapped(A, B, alpha, beta, flops):
@@ -96,9 +95,8 @@ def root_forgotten(A, B, alpha, beta, flops):
 
 
 @best_size.mistake(
-    "These are 20 tokens per parameter: the rule of thumb, which holds for Chinchilla's law"
-    " alone. Here the law is"
-    " given.",
+    "These are 20 tokens per parameter: the rule of thumb, which belongs to Chinchilla's runs. Here the law"
+    " is given.",
     see=LAW,
 )
 def rule_of_thumb(A, B, alpha, beta, flops):

@@ -70,9 +70,8 @@ def huber(error, delta):
 
 
 @fit_objective.mistake(
-    "The mean over runs was taken, not the sum. The minimum is the same, but an optimiser with a"
-    " fixed tolerance stops"
-    " earlier: this is what went wrong in Chinchilla's own fit.",
+    "The mean over runs was taken, not the sum. The minimum is the same, but an optimiser with a fixed"
+    " tolerance stops earlier: those who repeated Chinchilla's own fit say that this went wrong in it.",
     see="Planted mistakes",
 )
 def mean(theta, n_params, tokens, losses, delta):

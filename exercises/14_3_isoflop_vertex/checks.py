@@ -68,8 +68,8 @@ def parabola(x, y):
 
 
 @isoflop_vertex.mistake(
-    "The parabola was drawn over N, not over log N. Sizes are spaced by factors, and the valley"
-    " is even only so.",
+    "The parabola was drawn over N, not over log N. Sizes are spaced by factors, and only over log N are"
+    " the two sides of the valley alike.",
     see=CURVES,
 )
 def over_n(n_params, losses):
@@ -119,9 +119,8 @@ def two_bases(n_params, losses):
 
 
 @isoflop_vertex.mistake(
-    "The parabola was fitted to the logarithm of the loss. That belongs to the fit of the whole"
-    " law; here the loss"
-    " itself was asked for.",
+    "The parabola was fitted to the logarithm of the loss. That belongs to the fit of the whole law; here"
+    " the loss itself was asked for.",
     see=CURVES,
 )
 def log_loss(n_params, losses):

@@ -120,11 +120,19 @@ def swapped(n_params, loss, inference_tokens, law):
 
 
 @lifetime_flops.mistake(
-    "A model too small for this loss got a finite bill. What is left for the data is zero or"
-    " below: no amount of text"
-    " is enough, so infinity.",
+    "A model too small for this loss got a finite bill, or a division by zero. What is left for the data is"
+    " zero or below: no amount of text is enough, so infinity.",
     see=LLAMA,
 )
 def reached_anyway(n_params, loss, inference_tokens, law):
-    left = abs(left_over(n_params, loss, law))
-    return bill(n_params, (law[2] / max(left, 1e-12)) ** (1 / law[4]), inference_tokens)
+    return bill(n_params, (law[2] / left_over(n_params, loss, law)) ** (1 / law[4]), inference_tokens)
+
+
+@lifetime_flops.mistake(
+    "Nothing at all is left for the data, and it was divided by. Zero is not enough either: infinity.",
+    see=LLAMA,
+)
+def zero_left(n_params, loss, inference_tokens, law):
+    if left_over(n_params, loss, law) < 0:
+        return math.inf
+    return reached_anyway(n_params, loss, inference_tokens, law)
