@@ -25,8 +25,8 @@ from ...tokenizer import Tokenizer
 from ..placement import LossSums, Placement
 
 
-class DataParallel(Placement):
-    """Every process holds the whole model and works on its share of the rows.
+class Together(Placement):
+    """What every placement over several processes does alike.
 
     Parameters
     ----------
@@ -36,9 +36,31 @@ class DataParallel(Placement):
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        self.processes = dist.get_world_size()
+        self.is_main = dist.get_rank() == 0
+
+    def agreed(self, flag: bool) -> bool:
+        """Return whether any process raised its flag."""
+        return bool(summed(torch.tensor(int(flag), device=self.device), None))
+
+    def barrier(self) -> None:
+        """Wait until every process has come here."""
+        dist.barrier()
+
+
+class DataParallel(Together):
+    """Every process holds the whole model and works on its share of the rows.
+
+    Parameters
+    ----------
+    device : torch.device
+        Of this process.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
         self.rank = dist.get_rank()
-        self.world = self.averaged_over = self.processes = dist.get_world_size()
-        self.is_main = self.rank == 0
+        self.world = self.averaged_over = self.processes
 
     def prepare(self, model: Llama) -> LossSums:
         """Wrap the model, so that gradients are averaged as soon as they are there."""
@@ -69,14 +91,6 @@ class DataParallel(Placement):
             path = super().save(model, optimizer, tokenizer, values, run_dir)
         self.barrier()
         return path
-
-    def agreed(self, flag: bool) -> bool:
-        """Return whether any process raised its flag."""
-        return bool(summed(torch.tensor(int(flag), device=self.device), None))
-
-    def barrier(self) -> None:
-        """Wait until every process has come here."""
-        dist.barrier()
 
 
 class _LossSums(nn.Module):

@@ -50,10 +50,9 @@ def process_group(timeout: timedelta = TIMEOUT) -> Iterator[torch.device]:
     if on_gpu:
         torch.cuda.set_device(device)
     store, rank, world = next(iter(dist.rendezvous("env://", timeout=timeout)))
-    dist.init_process_group(
-        "nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world, timeout=timeout
-    )
+    backend = "nccl" if on_gpu else "gloo"
     try:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
         yield device
     except RuntimeError as error:
         if not _is_lost(error):

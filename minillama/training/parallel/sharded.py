@@ -36,12 +36,12 @@ from ...checkpoints.sharded import open_shards, save_sharded
 from ...checkpoints.slices import read_tensors, stored_tensors
 from ...model import Llama
 from ...tokenizer import Tokenizer
-from ..placement import LossSums, Placement, moments
-from .data import summed
+from ..placement import LossSums, moments
+from .data import Together, summed
 from .tensor import split_tensors
 
 
-class Sharded(Placement):
+class Sharded(Together):
     """A grid of processes: along one side parameters are sharded (FSDP2), along the other matrices are cut.
 
     Parameters
@@ -61,18 +61,14 @@ class Sharded(Placement):
     whole = False
 
     def __init__(self, device: torch.device, tensor: int = 1) -> None:
-        self.processes = count = dist.get_world_size()
-        if tensor < 1 or count % tensor:
+        super().__init__(device)
+        if tensor < 1 or self.processes % tensor:
             raise ValueError(
-                f"{count} processes cannot form groups of {tensor} for tensor parallelism: use a divisor"
+                f"{self.processes} processes cannot form tensor-parallel groups of {tensor}: use a divisor"
             )
-        self.device = device
-        self.mesh = init_device_mesh(
-            device.type, (count // tensor, tensor), mesh_dim_names=("data", "tensor")
-        )
+        self.world = self.averaged_over = self.processes // tensor
+        self.mesh = init_device_mesh(device.type, (self.world, tensor), mesh_dim_names=("data", "tensor"))
         self.rank = self.mesh.get_local_rank("data")
-        self.world = self.averaged_over = count // tensor
-        self.is_main = dist.get_rank() == 0
 
     def prepare(self, model: Llama) -> LossSums:
         """Cut the model along both sides of the grid, in place."""
@@ -141,20 +137,11 @@ class Sharded(Placement):
                 continue
             if name not in parameters:
                 raise CheckpointError(f"{directory}: optimiser tensor {rest} fits no parameter")
-            like = parameters[name].detach()
-            empty = (
-                torch.zeros_like(like) if tensor.shape == like.shape else torch.zeros((), device=self.device)
-            )
-            optimizer.state[parameters[name]][key] = empty
+            weight = parameters[name]
+            is_moment = tensor.shape == weight.shape  # and cut as the weight is; else a count of steps
+            empty = torch.zeros_like(weight.detach()) if is_moment else torch.zeros((), device=self.device)
+            optimizer.state[weight][key] = empty
         read_tensors(directory, _named(model, optimizer))
-
-    def agreed(self, flag: bool) -> bool:
-        """Return whether any process raised its flag."""
-        return bool(summed(torch.tensor(int(flag), device=self.device), None))
-
-    def barrier(self) -> None:
-        """Wait until every process has come here."""
-        dist.barrier()
 
 
 def _named(model: Llama, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
