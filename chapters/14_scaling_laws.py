@@ -12,14 +12,14 @@
 # **Question.** You have so much compute and no more. How large a model do you train with it, on how many tokens? And
 # why did LLaMA's makers know the answer and not follow it?
 #
-# Training a large model is a bet that can be placed once. Nobody tries ten sizes of 65 billion parameters and keeps
-# the best. So one trains many *small* models, draws a line through their losses, and follows the line to where the
-# money is. It works surprisingly often, and this is how the largest Llama got its size.
+# Training a large model is a bet that can be placed once. Nobody trains ten models of some 65 billion parameters and
+# keeps the best. So one trains many *small* models, draws a line through their losses, and follows the line to where
+# the money is. It works surprisingly often, and this is how the largest Llama got its size.
 #
 # In this chapter you draw such a line yourself. You will train a grid of models on stories, fit the law that DeepMind
-# fitted to Chinchilla's forerunners, put error bars on it, and predict runs that have not been made. We can also ask
-# a question that nobody with real text can: the law has a constant that is said to be the entropy of the text. **We
-# know the entropy of our text. Does the fit find it?**
+# fitted to the small forerunners of Chinchilla, put error bars on it, and predict runs that have not been made. We
+# can also ask a question that nobody with real text can: the law has a constant that is said to be the entropy of the
+# text. **We know the entropy of our text. Does the fit find it?**
 
 # %%
 import os
@@ -58,7 +58,7 @@ use_style()
 prediction = {
     "tokens per parameter of the best model, in our grid's largest budget": 20,
     "the true floor is 0.24 nats a token; the fit says": 0.24,
-    "error of the forecast for a run with three times the compute, per cent of the loss": 3,
+    "largest error of three forecasts, at three times the compute, per cent of the loss": 3,
     "per cent of LLaMA 7B's training compute that a larger model needs for its loss": 90,
 }
 
@@ -72,7 +72,8 @@ prediction = {
 # Why should a loss fall like that? One toy says a lot. Let a text consist of facts, the common ones first: fact
 # number $k$ turns up with frequency $\propto k^{-(1+s)}$, as words do (Zipf's law, with $s$ small). A learner knows a
 # fact once it has met it, and pays for the ones it has not. After $D$ draws it has met, roughly, all facts more
-# frequent than $1/D$, and what is left is the tail of a sum (Hutter 2021 works it out).
+# frequent than $1/D$: the first $K$ of them, with $K^{-(1+s)} = 1/D$, that is $K = D^{1/(1+s)}$. What is left is the
+# tail of a sum, $\sum_{k>K} k^{-(1+s)} \propto K^{-s} = D^{-s/(1+s)}$: a power law (Hutter 2021).
 
 # %%
 s = 0.5
@@ -82,11 +83,12 @@ draws = np.geomspace(10, 1e6, 21)
 unknown = np.array([np.sum(frequency * (1 - frequency) ** D) for D in draws])
 slopes = np.diff(np.log(unknown)) / np.diff(np.log(draws))
 print("slope in log-log, early, middle, late:", slopes[[0, 10, -1]].round(2))
-print("by Hutter's formula, -s / (1 + s):    ", round(-s / (1 + s), 2))
+print("by the argument above, -s / (1 + s):  ", round(-s / (1 + s), 2))
 
 # %% [markdown]
 # No network, no gradient, and yet a power law: a long tail makes one. It also says when to expect none. If the list
-# of facts ends, or if what is learnt is not a list but a few big steps, the line bends.
+# of facts ends, or if what is learnt is not a list but a few big steps, the line bends. (Ours ends, at a million
+# facts. The late slope is a little too steep already.)
 #
 # The picture below shows the trap in reading such lines. A language model's loss does not go to zero but to a floor,
 # the entropy of the text. Only **the loss minus the floor** is straight. Subtract too little and the line flattens
@@ -117,11 +119,11 @@ plt.show()
 # Fix $C$, and $N$ and $D$ are bound to each other: twice the model, half the data. Somewhere between a large model
 # that has seen nothing and a small one that has seen everything lies the best use of the budget.
 #
-# **Kaplan and others (OpenAI, 2020)** drew the first lines of this kind for language models. They found
+# **Kaplan and others (OpenAI, 2020)** drew such lines for language models. For the best size they found
 # $N_{\text{opt}} \propto C^{0.73}$: with ten times the compute, take a model five times as large and barely twice the
 # text. GPT-3, Gopher and their generation were built so: many parameters, some 300 billion tokens (Hoffmann and
 # others, table 1). **Hoffmann and others (DeepMind, 2022)** drew them again and found $C^{0.5}$: both grow alike.
-# They proved the point with Chinchilla, 70B parameters on 1.4T tokens, trained with the compute of the 280B Gopher
+# They made the point with Chinchilla, 70B parameters on 1.4T tokens, trained with the compute of the 280B Gopher
 # and better than it.
 
 # %%
@@ -188,9 +190,9 @@ print(f"N {N:.3g}, D {D:.3g}, tokens per parameter {D / N:.1f}")
 print(f"the best of 400,001 sizes: {brute:.3g}")
 
 # %% [markdown]
-# Those are the constants of a re-estimation, of which more below. They give back Chinchilla's own size: 72 billion
-# parameters, 18 tokens for each. This is where the rule of **20 tokens per parameter** comes from: from Chinchilla's
-# 1.4T tokens over 70B.
+# Those are the constants of a later fit to the same runs, of which more below. They give back nearly Chinchilla's own
+# size: 72 billion parameters, 18 tokens for each. Chinchilla itself, 1.4T tokens over 70B, is where the rule of **20
+# tokens per parameter** comes from.
 #
 # ## Fitting it
 #
@@ -198,7 +200,8 @@ print(f"the best of 400,001 sizes: {brute:.3g}")
 #
 # $$ \sum_i \text{Huber}_\delta\Big(\log L(N_i, D_i) - \log L_i\Big), \qquad \log L(N, D) = \log\big(e^{\,a - \alpha\log N} + e^{\,b - \beta\log D} + e^{\,e}\big) $$
 #
-# with $a = \log A$, $b = \log B$, $e = \log E$, so that all three stay positive. Three choices are in it:
+# with $a = \log A$, $b = \log B$, $e = \log E$, so that $A$, $B$ and $E$ stay positive whatever the fit does. (This
+# $a$ is not the exponent above; the paper uses the letter for both.) Three choices are in it:
 #
 # - **The logarithm of the loss.** An error of one per cent counts the same for a poor run and a good one.
 # - **Huber's function.** Square for small errors, straight beyond $\delta = 10^{-3}$. A run that went wrong pulls
@@ -210,7 +213,7 @@ print(f"the best of 400,001 sizes: {brute:.3g}")
 #
 # $$ \frac{\partial \log L}{\partial (a, b, e, \alpha, \beta)} = \big(p_N,\; p_D,\; p_E,\; -p_N \log N,\; -p_D \log D\big) $$
 #
-# If two of the terms have a tiny share everywhere, the fit cannot see their constants, and this line says so.
+# If a term has a tiny share in every run, the fit cannot see its constants, and this line says so.
 
 
 # %%
@@ -232,9 +235,11 @@ def huber(error, delta):
 # %% [markdown]
 # To minimise it, we use what the problem is: almost least squares. A straight piece of Huber's function is matched by
 # a square with weight $\delta/|r|$ that touches it at the present error $r$. Weighted least squares has a step in
-# closed form, Gauss and Newton's: $(J^\top W J)\,\Delta = J^\top W r$. Where the step makes things worse, a ridge is
-# added and it gets shorter (Levenberg and Marquardt). Measuring $N$ and $D$ in units of their geometric means,
-# $\log N$ minus its mean, unties $a$ from $\alpha$.
+# closed form, Gauss and Newton's: subtract $\Delta$, with $(J^\top W J)\,\Delta = J^\top W r$. For $R$ runs $r$ has
+# the shape $(R,)$, $J$ holds the derivatives, $(R, 5)$, and $W$ the weights on its diagonal, $(R, R)$. Where the step
+# makes things worse, the diagonal of $J^\top W J$ is made larger, and the step gets shorter (Levenberg and
+# Marquardt's ridge). Measuring $N$ and $D$ in units of their geometric means, $\log N$ minus its mean, unties $a$
+# from $\alpha$.
 
 
 # %%
@@ -389,8 +394,9 @@ show("squares", fit_many(N, D, broken, delta=1e9)[0])
 # model is at the floor before anything can be drawn. Every decision of the list above, made and stated:
 #
 # - **N** counts all parameters. Embedding and output head are one matrix (tied), so each parameter is multiplied once
-#   a token and $6ND$ is an honest count. The attention scores are left out, as in the papers.
-# - **D** counts tokens, and every story is new: no run reads one twice.
+#   a token and $6ND$ is an honest count. The attention scores are left out, as always in $6ND$.
+# - **D** counts tokens, and every story is drawn anew: no run goes over its text twice.
+# - **L** is read at the end, on 400 stories from another seed.
 # - **Shape.** Two layers, heads of 16 channels, and only the width grows: one thing at a time.
 # - **Schedule.** Cosine to a tenth, over the run's own length; warm-up over its first twentieth.
 # - **Learning rate** $0.64/\text{width}$, by trial runs before the grid; four stories a step, for all.
@@ -432,9 +438,9 @@ for trial in kept["trials"]:
     print("  width {dim:3}, {steps:4} steps, rate {lr:5}: {gap:.3f}".format(**trial))
 
 # %% [markdown]
-# Where half or double the rule's rate was tried, it lost, so the rule stands for our range; nobody should carry it
-# further. (The trials were made by an earlier version of the loop, which drew its stories from 8,000 and read the gap
-# on other ones.)
+# Where half or double the rule's rate was tried, it lost, if sometimes by little for a single seed. So the rule
+# stands for our range; nobody should carry it further. (The trials were made by an earlier version of the loop, which
+# drew its stories from 8,000 and read the gap on other ones.)
 
 
 # %%
@@ -614,8 +620,8 @@ print(f"exponent, all parameters counted: {slope:.2f}; without the embedding: {w
 #
 # ### The law, with error bars
 #
-# Now the five constants. First a guess of the noise: pairs of runs that differ only in their seed, that is in first
-# weights and stories.
+# Now the five constants. First an estimate of the noise: pairs of runs that differ only in their seed, that is in
+# first weights and stories.
 
 # %%
 pairs = L.reshape(2, -1)  # seed 0, seed 1
@@ -632,8 +638,8 @@ print(f"E {law.E:.2f}  alpha {law.alpha:.2f}  beta {law.beta:.2f}")
 print(f"standard deviation of the fit's error in log loss: {np.std(residual):.3f}")
 
 # %% [markdown]
-# Stop at the last number. The law misses our runs by a tenth, five times as much as two seeds differ. So its form is
-# not quite the form of our world. Which runs strain it?
+# Stop at the last number. The law misses our runs by a tenth, five times the noise between seeds. So its form is not
+# quite the form of our world. Which runs strain it?
 #
 # **Error bars by bootstrap.** Draw 30 runs out of the 30 with replacement, fit again, two hundred times. The spread
 # of the answers tells how far another grid of the same kind would have moved the fit. We do it four times: on all
@@ -724,11 +730,11 @@ plt.show()
 # bands open. This is the use of a scaling law: not its constants one by one, but what they say together, near the
 # runs that made them.
 #
-# Leaving out the smallest budget halves the error. In such short runs the model is still in its first steps, which no
-# power law describes. That choice is made *after* seeing the data, so we carry both along and let the next section
-# judge. (Two more remarks. With noise of 0.02, nearly every error lies beyond $\delta = 0.001$, so the fit minimises
-# absolute errors. And runs of one seed share their stories, which makes them a little less than independent, and the
-# intervals a little too narrow.)
+# Leaving out the smallest budget halves the error. Perhaps in such short runs a model is still in its first steps,
+# which follow another law. That choice is made *after* seeing the data, so we carry both along and let the next
+# section judge. (Two more remarks. With noise of 0.02, nearly every error lies beyond $\delta = 0.001$, so the fit
+# minimises absolute errors. And runs of one seed share their stories, which makes them a little less than
+# independent, and the intervals a little too narrow.)
 #
 # ## The forecast
 #
@@ -781,7 +787,7 @@ for said in kept["forecast"]:  # what the file says, the fits of this page say
     assert abs(now[0] / said["loss"] - 1) < 0.01
 print("the forecasts in the file are those of the fits above")
 
-# %% tags=["figure", "hide"] alt="Forecast and measured loss of four models. At widths 64, 96 and 128 with three times the compute the forecasts of four fits lie between 0.36 and 0.43 with long bars, and the measured losses, 0.46 to 0.48, above all of them, near the upper ends of the bars. At width 32 with 148 tokens per parameter the forecasts lie between 0.63 and 0.68, and the measured 0.58 below them, within the bars. The floor is at 0.24"
+# %% tags=["figure", "hide"] alt="Forecast and measured loss of four models. At widths 64, 96 and 128 with three times the compute the forecasts of four fits lie between 0.36 and 0.43 with long bars, and the measured losses, 0.46 to 0.48, above all of them, near the upper ends of the bars or, at width 96, beyond three of them. At width 32 with 148 tokens per parameter the forecasts lie between 0.63 and 0.68, and the measured 0.58 below them, within the bars. The floor is at 0.24"
 figure, axes = plt.subplots(figsize=(8.4, 3.8))
 for k, (name, color) in enumerate(zip(FITS, ("blue", "orange", "green", "purple"))):
     said = {f["dim"]: f for f in kept["forecast"] if f["fit"] == name}
@@ -793,11 +799,11 @@ for k, (name, color) in enumerate(zip(FITS, ("blue", "orange", "green", "purple"
 measured, at = [later[dim]["loss"] for dim, _, _ in LATER], np.arange(len(LATER))
 axes.hlines(measured, at - 0.33, at + 0.33, color=COLORS["red"], label="measured afterwards")
 axes.axhline(FLOOR, ls="--", lw=1, color=COLORS["grey"])
-axes.text(len(LATER) - 0.6, FLOOR - 0.045, "the floor", ha="right")
+axes.text(len(LATER) - 0.52, FLOOR + 0.01, "the floor", ha="right")
 ratios = [later[dim]["tokens"] / later[dim]["n_params"] for dim, *_ in LATER]
 axes.set_xticks(at, [f"width {dim}\nD/N {r:.0f}" for (dim, *_), r in zip(LATER, ratios)])
-axes.set(ylabel="loss, nats a token", ylim=(0, None))
-axes.legend(fontsize=8.5, ncols=3, loc="lower left")
+axes.set(ylabel="loss, nats a token", ylim=(0.2, None))
+axes.legend(fontsize=8.5, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
 plt.show()
 
 # %% [markdown]
@@ -809,7 +815,8 @@ plt.show()
 # - **The small model, trained for 148 tokens per parameter, was written off too early.** The fits gave it 0.63 to
 #   0.68; the same width had been at 0.60 *in the grid*, with a third of the tokens. It went on to 0.58. A law that
 #   lies above its own data at the edge of the grid will not be right beyond it.
-# - **There the fits that knew the true floor did worse than those that did not.** If the form were right, a known
+# - **At three times the compute, knowing the true floor made the forecast worse**, for the fits to all runs by up
+#   to eleven points, for those to the two larger budgets by two at most. If the form were right, a known
 #   constant would help. It is not right, so all five had been making up for it together, and a true $E$ leaves four
 #   to do so.
 #
@@ -838,7 +845,7 @@ assert 0.35 < law.E < 0.42
 assert error < 0.015 < told_error < 0.03
 low, _ = package.interval(cloud, attrgetter("E"))
 print("the floor lies below the interval:", low > FLOOR)
-top = (C4 == 2.7e12) & (N4 > 1e5)
+top = C4 == 2.7e12
 found = vertex(N4[top], L4[top])
 print(f"lowest point at 2.7e12: N_opt {found:,.0f}, D/N {2.7e12 / 6 / found**2:.1f}")
 print(f"the line through the stars had said {best_N[-1] * 3**slope:,.0f}")
@@ -848,24 +855,26 @@ print(f"exponent of N_opt over four budgets: {four:.2f}")
 # %% tags=["figure", "hide"] alt="Loss of the best size against compute, from 4e11 to 1e18 FLOPs, by two laws fitted to the same fifteen runs. Through the best runs at 9e11 and 2.7e12 FLOPs both pass alike; then the law with E free levels out at 0.38, the one with E at the floor goes on falling towards the dashed floor at 0.24"
 figure, axes = plt.subplots(figsize=(7.2, 3.9))
 wide = np.geomspace(4e11, 1e18, 80)
-for one, color, label in (
-    (law, "blue", f"E free: {law.E:.2f}"),
-    (told, "green", "E = floor"),
+for one, color, label, place in (
+    (law, "blue", f"E free: {law.E:.2f}", (1e16, 0.36)),
+    (told, "green", "E = floor", (2e14, 0.33)),
 ):
     best = [one.loss(*one.optimum(c)) for c in wide]
-    axes.plot(wide, best, color=COLORS[color], label=label)
+    axes.plot(wide, best, color=COLORS[color])
+    axes.text(*place, label, color=COLORS[color])
 lowest = [L4[c == C4].min() for c in (9e11, 2.7e12)]
-axes.plot([9e11, 2.7e12], lowest, "o", color=COLORS["red"], label="best run of a budget")
+axes.plot([9e11, 2.7e12], lowest, "o", color=COLORS["red"])
+axes.text(4e12, 0.47, "best run of a budget", color=COLORS["red"])
 axes.axhline(FLOOR, ls="--", lw=1, color=COLORS["grey"])
 axes.text(5e11, FLOOR - 0.025, "the floor")
 axes.set(xscale="log", xlabel="compute, C, FLOPs", ylim=(0.15, 0.6))
 axes.set_ylabel("loss of the best size, nats a token")
-axes.legend()
 plt.show()
 
 # %% [markdown]
-# Take the third row, the fifteen runs at the two largest budgets. Here is at last **a law that fits as well as anyone
-# can ask**: its error, 0.011, is that of two seeds at the grid's largest budget. The exponents have come down,
+# Take the third row, the fifteen runs from 9e11 FLOPs on. Here is at last **a law that fits as well as anyone can
+# ask**: its error, 0.011, is that of two seeds at the grid's largest budget, if five constants on fifteen runs
+# flatter it a little. The exponents have come down,
 # $\beta$ below one. The interval of $E$ is narrow. And if $E$ is the entropy of the text, it is wrong: 0.38, between
 # 0.31 and 0.42, where **the truth, 0.242, lies outside**.
 #
@@ -881,15 +890,16 @@ plt.show()
 # honest curve can reach.
 #
 # The sizes stand better. The lowest point of the new valley lies within a sixth of where the line through the three
-# stars had put it (the exponent over four budgets is 0.43). What a law says about the best use of a budget is a
-# balance of two slopes near the runs, and survives much. What it says about endless models is not near any run.
+# stars had put it (the exponent over four budgets is 0.43, a little further from one half). What a law says about the
+# best use of a budget is a balance of two slopes near the runs, and survives much. What it says about endless models
+# is not near any run.
 
 # %% [markdown]
 # ## Constants that did not fit their own paper
 #
 # Back to the large models. Hoffmann and others give three estimates, two from pictures like ours above and the
 # parametric fit. The first two say about 20 tokens per parameter. The third was printed with constants, and everybody
-# could compute with them. Few checked what they say.
+# could compute with them. Let us.
 
 # %%
 CONSTANTS = {
@@ -915,14 +925,14 @@ for name, law in CONSTANTS.items():
 # mistake 1; and the printed constants were rounded. Compare the table's first two rows for the rounding alone: it
 # moves the ratio, but not to 20.
 #
-# They also remark on the error bars: to know the exponents as closely as the paper claims would take over 600,000
-# runs, where it had some four hundred.
+# They also remark on the error bars: intervals as narrow as the paper's would take over 600,000 runs, and it likely
+# had fewer than 500.
 #
 # > **Departure: the constants of Chinchilla's law.**
 # >
 # > - **Paper.** Hoffmann and others (2022), section 3.3: $E = 1.69$, $A = 406.4$, $B = 410.7$, $\alpha = 0.34$,
 # >   $\beta = 0.28$.
-# > - **Code.** Calculators and notebooks take these, often next to the sentence that 20 tokens per parameter are best.
+# > - **Code.** Calculators and notebooks take these, some beside the sentence that 20 tokens per parameter are best.
 # > - **Here.** `HOFFMANN` (as printed), `HOFFMANN_TEX` (more digits) and `BESIROGLU` (fitted again), each under its
 # >   name.
 # > - **What changes.** The best size at Gopher's budget: 32 billion parameters or 72.
@@ -937,9 +947,10 @@ for name, law in CONSTANTS.items():
 # ## In the real LLaMA: past the optimum, on purpose
 #
 # LLaMA's paper (2023, section 1) starts from this very law, and turns its back on it. The law asks for the best model
-# *for a training budget*. But a model is trained once and used by many. "The preferred model is not the fastest to
-# train but the fastest at inference", they write; a small one, trained longer, will be cheaper in the end. Where
-# Hoffmann and others recommend a 10B model on 200B tokens, they find that a 7B still improves after 1T.
+# *for a training budget*. But a model is trained once and used by many. For a given level of performance "the
+# preferred model is not the fastest to train but the fastest at inference", they write; a smaller one, trained
+# longer, will be cheaper to use. Where Hoffmann and others recommend a 10B model on 200B tokens, they find that a 7B
+# still improves after 1T.
 
 # %%
 SEVEN = LlamaConfig.named("llama-1-7b").n_params()
@@ -989,8 +1000,9 @@ for n in (5e9, SEVEN, 10e9, 13e9, 20e9):
 #
 # $$ D\left(\frac{\alpha\,u}{\beta\,(R-u)} - 1\right) = \frac{D_{\text{inf}}}{3} $$
 #
-# With no use at all the bracket is zero: the balance from above, and the optimum of training. The more use, the
-# larger $u$: a smaller model. The left side grows with $u$, so halving an interval finds the root.
+# With no use at all the bracket is zero: the balance from above, and the optimum of training. For any smaller $u$ the
+# left side is negative, for a larger one both its factors grow. So there is one root, and halving an interval finds
+# it. The more use, the larger $u$: a smaller model.
 
 
 # %%
@@ -1045,8 +1057,8 @@ left.loglog(
 )  # fmt: skip
 left.axvline(break_even, lw=1, color=COLORS["grey"])
 left.set(xlabel="tokens of use", ylabel="FLOPs over the life", title="At equal loss")
-left.text(break_even * 1.1, 2.6e24, "even")
-left.legend(loc="lower right")
+left.text(break_even * 1.1, 2.6e22, "even")
+left.legend(loc="upper left", fontsize=8.5)
 right.loglog(used, [d / n for n, d in lowest], color=COLORS["green"])
 for name, ratio, place in (
     ("LLaMA 7B", TRILLION / SEVEN, 1.3e10),
@@ -1062,12 +1074,12 @@ plt.show()
 # From some tens of billions of tokens of use the optimum begins to move; for LLaMA 7B the whole bill, training
 # included, is lower than that of the 15B that is cheapest to train once 0.7 trillion tokens have passed through it.
 # By this law, and for three trillion tokens of use, **148 tokens per parameter are not too many: they are the
-# optimum**. For a model that thousands of people were to run, that is not much. Sardana and others (2024) work the
+# optimum**. Three trillion are three million tokens for each of a million users. Sardana and others (2024) work the
 # argument out, in FLOPs and in prices.
 #
 # Two cautions. The curve counts FLOPs as equal, but decoding one token at a time uses a chip worse than training does
-# (chapter 17), so use weighs more than here. And the left end of the law, small models trained for very long, is
-# where it has been measured least.
+# (chapter 17), so use weighs more than here. And Hoffmann's runs had 5 to 500 billion tokens (their abstract):
+# a 7B on 1T is already beyond what the law has seen.
 #
 # What came after went further along the same line.
 
@@ -1084,6 +1096,7 @@ C405 = 3.8e25
 tokens = 0.29 * C405**0.53
 print(f"Llama 3's law, 0.29 C^0.53, at {C405:.1e} FLOPs:", end=" ")
 print(f"{tokens / 1e12:.1f}T tokens, {C405 / 6 / tokens / 1e9:.0f}B parameters")
+print(f"the paper's 402B on 16.55T: 6ND = {6 * 402e9 * 16.55e12:.2e}")
 exponent = math.log(16.55e12 / 0.29) / math.log(C405)
 print(f"exponent that gives the paper's 16.55T: {exponent:.3f}")
 
@@ -1095,7 +1108,8 @@ print(f"exponent that gives the paper's 16.55T: {exponent:.3f}")
 # around it over-trained on purpose.
 #
 # But compute with the two constants that the paper prints, and other numbers come out, half as much model again. An
-# exponent of 0.538 would give the printed ones; 0.53 does not. At the end of such a long lever, **the third decimal
+# exponent of 0.538 would give the 16.55T; 0.53 does not. (The two numbers themselves make five per cent more than the
+# budget, which explains little of it.) At the end of such a long lever, **the third decimal
 # of an exponent is worth 200 billion parameters**. It is the rounding of Chinchilla's law once more.
 #
 # ## Where it ends
@@ -1104,8 +1118,8 @@ print(f"exponent that gives the paper's 16.55T: {exponent:.3f}")
 #   tokens per parameter: the loss keeps falling, and laws fitted at usual ratios promise *more* from extra tokens
 #   than they bring. (Ours promised less: the sign of such an error cannot be known beforehand.)
 # - **New text.** $D$ counts tokens seen once. Muennighoff and others (2023) find up to four epochs almost as good as
-#   new text, and much beyond that worth little. LLaMA 1 read most of its text once, Wikipedia and books about twice
-#   ([chapter 12](12_data.md)).
+#   new text, and much beyond that worth little. LLaMA 1 read most of its text once, Wikipedia and books more than
+#   twice ([chapter 12](12_data.md)).
 # - **The recipe.** The line belongs to one schedule, batch, shape and text. Change the filter or the optimiser and
 #   there is a new line.
 # - **The parabola.** Approach 2 is biased where the valley is lopsided or the sizes lie off its middle; a recent
@@ -1161,5 +1175,5 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 # - N. Muennighoff and others (2023), *Scaling data-constrained language models*, arXiv 2305.16264.
 # - A. Grattafiori and others (2024), *The Llama 3 herd of models*, arXiv 2407.21783, section 3.2.1.
 # - M. Hutter (2021), *Learning curve theory*, arXiv 2102.04074.
-# - *Problems with Chinchilla approach 2* (2026), arXiv 2603.22339, on the bias of parabolas.
+# - E. Czech and others (2026), *Problems with Chinchilla approach 2*, arXiv 2603.22339, on the bias of parabolas.
 # - P. J. Huber (1964), *Robust estimation of a location parameter*; B. Efron (1979), *Bootstrap methods*.
