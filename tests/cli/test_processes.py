@@ -10,6 +10,8 @@ from minillama import cli
 from minillama.config import LlamaConfig
 from minillama.training.parallel.tensor import check_divisible
 
+pytestmark = pytest.mark.error_contract
+
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> str:
@@ -47,7 +49,6 @@ def test_what_all_processes_meet_the_first_one_says(
     assert "one of them" in capsys.readouterr().err
 
 
-@pytest.mark.error_contract
 @pytest.mark.parametrize(
     ("change", "name"),
     [({"n_kv_heads": 3, "n_heads": 6}, "n_kv_heads is 3"), ({"hidden_dim": 101}, "hidden_dim is 101")],
