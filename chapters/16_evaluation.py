@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 16 · Evaluation
 #
-# **Question.** "LLaMA-13B model also outperforms GPT-3 on most benchmarks despite being 10× smaller", says the paper in
-# section 3.1. What was measured there, and how would you know whether it is true?
+# **Question.** "LLaMA-13B model also outperforms GPT-3 on most benchmarks despite being 10× smaller", says the
+# paper in section 3.1. What was measured there, and how would you know whether it is true?
 #
 # A training loss is honest: one text, one number, and for our stories even a floor. But nobody wants a low loss. One
 # wants a model that knows things, follows a story, answers a question. So one asks it questions and counts. That
@@ -112,8 +112,9 @@ def log_likelihoods(model, context, target):
 # $n$ positions only. With a vocabulary of 49,152 this is not a detail: the logits of a long context can be larger
 # than the model.
 #
-# We need two models. The first is SmolLM2-135M, a real one of LLaMA's architecture. The second learns the smallest
-# story world in some seconds; call it the student.
+# We need two models. The first is SmolLM2-135M, a real one of LLaMA's architecture. (It is the version tuned for
+# chat; we let it continue texts, without its chat template.) The second learns the smallest story world in some
+# seconds; call it the student.
 
 # %%
 smol, smol_tokenizer = load(cached("smollm2"))
@@ -385,8 +386,8 @@ assert costs["SmolLM2"][1] > 5 * world
 # >
 # > - **Paper.** Perplexity is of the text's tokens, given what is before them.
 # > - **Code.** lm-evaluation-harness 0.4.13 puts a beginning token in front of a whole text. With
-# >   `add_bos_token=True` its class for transformers lets the tokenizer put in another, and the model pays for predicting the second
-# >   from the first.
+# >   `add_bos_token=True` its class for transformers lets the tokenizer put in another, and the model pays for
+# >   predicting the second from the first.
 # > - **Here.** One token in front, never scored.
 # > - **What changes.** Some nats a text: nothing for a book, much for a sentence. The cell below says how many.
 
@@ -535,8 +536,9 @@ for choice in question.choices:
 
 # %% [markdown]
 # The model has learnt that a word brings its space along, as one token. After a lone space no word can come that it
-# knows, and everything becomes unlikely: here "milk" overtakes "honey". No error is raised. The package moves a
-# space at the end of a context over to the continuation, as lm-evaluation-harness does.
+# knows, and everything becomes unlikely: here "milk" overtakes "honey". No error is raised. One notices by printing
+# the target's tokens: the first one must bring the space. The package moves a space at the end of a context over to
+# the continuation, as lm-evaluation-harness does.
 #
 # ## Prompts and shots
 #
@@ -708,14 +710,16 @@ plt.show()
 # %% [markdown]
 # Four times the questions for half the interval. (Beware of the ends: if all answers are right, every draw is all
 # right too, and the bootstrap finds no luck at all. For shares near 0 or 1 there is Wilson's interval, the package's
-# `share_interval`.) And to compare *two* models, each with its own luck, one needs
-# twice as many again:
+# `share_interval`.)
+#
+# To compare *two* models costs more. Each has its own luck, so the variance is doubled; and a difference that is just
+# 1.96 standard errors long is missed every other time. To see it four times out of five, it has to be 2.8:
 
 # %%
 for points in (5, 2, 1):
     n = comparison.questions_needed(points / 100, share=0.7)
     print(f"{points} points between two models near 70 %: {n:6,} questions")
-needed = n  # to see it four times out of five
+needed = n
 
 # %% [markdown]
 # ### Two models, the same questions
@@ -903,9 +907,9 @@ for name, (_, real, chance) in results.items():
 # minillama eval smollm2.gguf --perplexity play.txt --context 1024 --stride 256 --json
 # ```
 #
-# And for the hundreds of tasks that others have written there is lm-evaluation-harness, which most published numbers
-# come from. It asks three things of a model: the log-likelihood of a continuation, that of a whole text, and a
-# greedy continuation. You have written all three. The package's adapter is 170 lines:
+# And for the hundreds of tasks that others have written there is lm-evaluation-harness, which many published
+# numbers come from. It asks three things of a model: the log-likelihood of a continuation, that of a whole text,
+# and a greedy continuation. You have written all three. The package's adapter has fewer than 200 lines:
 #
 # ```python
 # import lm_eval
@@ -914,18 +918,21 @@ for name, (_, real, chance) in results.items():
 # lm_eval.simple_evaluate(model="minillama", model_args="pretrained=runs/tour", tasks=["hellaswag"])
 # ```
 #
-# It is not run here, because it needs seconds to import and the network for its tasks. The tests run it, offline, on
-# tasks made on the spot: its likelihoods equal those of this chapter's code to 1e-10, and those of the harness's own
-# class for transformers, on the same weights, to 2e-5.
+# It is not run here, because it needs seconds to import and the network for its tasks. The tests run it, offline,
+# on tasks made on the spot: its likelihoods equal those of the package's own functions to 1e-10, and those of the
+# harness's own class for transformers, on the same weights, to 2e-5.
 #
 # ## In the real LLaMA: how 13B beat GPT-3
 #
-# The paper's section 3 compares LLaMA on twenty benchmarks with models that nobody outside could run. So the other
-# models' numbers are "from the corresponding papers": other people's prompts, other people's code. Here is what our
-# copy of tables 3 to 9 holds.
+# The paper's section 3 compares LLaMA on twenty benchmarks with other models, most of which nobody outside could
+# run. So the other models' numbers are "from the corresponding papers": other people's prompts, other people's
+# code. Here is what our copy of tables 3 to 9 holds.
 
 # %% tags=["figure", "hide"] alt="A dot plot with one row for each column of the paper's tables 3 to 9, from BoolQ to MMLU, and the score in per cent along the x axis. In each row blue dots of growing size for LLaMA 7B, 13B, 33B and 65B, mostly in rising order, and marks for GPT-3 175B, Chinchilla 70B and PaLM 540B. On common sense all crowd together at 50 to 88 per cent; on NaturalQuestions, MATH and code all are below 50"
 tables = paper["tables"]
+for table in tables.values():
+    assert all(len(row) == len(table["columns"]) for row in table["rows"].values())
+    assert all(0 <= x <= 100 for row in table["rows"].values() for x in row if x)
 figure, axes = plt.subplots(figsize=(8.6, 8.2))
 marks = {
     "GPT-3 175B": ("D", "red"),
@@ -1033,8 +1040,8 @@ plt.show()
 # Eleven of thirteen: the sentence is true, and counted honestly. A ruler adds the rest. Four of the eleven wins are
 # larger than the luck of the questions; the other differences, the two losses among them, could go the other way on
 # other questions (for RACE we have no confirmed number of questions, so it is not judged). And luck is the smaller
-# worry. BoolQ alone brings 17.6 points: one number from 2020, with another prompt, by another rule, which GPT-3's own
-# authors could have raised by some examples. A difference of code is not in any error bar.
+# worry. BoolQ alone brings 17.6 points, against one number of 2020, with another prompt and by another rule. A
+# difference of code is not in any error bar.
 #
 # What stands after all this is remarkable enough: a model of 13 billion parameters is *not worse* than one of 175
 # billion on a broad set of questions. It has seen a trillion tokens; chapter 14 says why that was worth it.
