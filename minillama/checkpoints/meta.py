@@ -4,11 +4,8 @@
 
     params.json               the shape: `meta_params`
     consolidated.00.pth       the weights of the first process of a model-parallel run
-    consolidated.01.pth       of the second: each matrix is cut along one axis, the norms are in all
+    consolidated.01.pth       of the second, and so on: `meta_shards`
     tokenizer.model           SentencePiece (LLaMA 1 and 2) or ranks (LLaMA 3)
-
-    wq wk wv w1 w3 output     cut by rows       [ 00 ]      wo w2, and the embedding      [ 00 | 01 ]
-    the embedding of LLaMA 3                    [ 01 ]      of LLaMA 1 and 2
 
 Queries and keys are in the interleaved layout of rotary positions. One file is written; the head of a tied
 model shares the bytes of the embedding. Beside it stands a small ``minillama.json`` with what Meta's code
@@ -22,23 +19,20 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from ..tokenizer import Tokenizer, sentencepiece_writer, tiktoken_writer
 from ..tokenizer.byte_level import ByteLevelBPE
 from .atomic import replacing_directory
-from .dtypes import FLOATS, NUMPY, Array, size_of
+from .dtypes import FLOATS, Array
 from .errors import CheckpointError
 from .meta_params import published_like, read_params, write_params
-from .pth_file import PthFile, write_pth
+from .meta_shards import FIRST, HEAD, TABLE, MetaShards
+from .pth_file import write_pth
 from .rotary import heads_of, to_half, to_interleaved
 from .source import Source, TensorInfo, match_tensors, read_json
 
-PARAMS, OURS, FIRST = "params.json", "minillama.json", "consolidated.00.pth"
+PARAMS, OURS = "params.json", "minillama.json"
 META_FILES = (PARAMS, OURS, "consolidated.*.pth", "tokenizer.model", "tokenizer.json")
 NAMES = {"w_gate": "w1", "w_down": "w2", "w_up": "w3"}
-BY_COLUMNS = ("wo", "w2")
-TABLE, HEAD = "tok_embeddings.weight", "output.weight"
 
 
 class MetaSource(Source):
@@ -49,86 +43,26 @@ class MetaSource(Source):
     def __init__(self, path: Path) -> None:
         self.path = path
         params = read_json(path / PARAMS)
-        self.files = sorted(path.glob("consolidated.*.pth"))
-        expected = [path / f"consolidated.{i:02d}.pth" for i in range(len(self.files))]
-        if not self.files or self.files != expected:
-            found = ", ".join(file.name for file in self.files[:4]) or "none"
-            raise CheckpointError(f"{path}: has {found}; expected {FIRST} and those that follow it")
-        self._shards = [PthFile(file) for file in self.files]
-        stored = self._stored()
-        for name in (TABLE, HEAD):
-            if name in stored and len(stored[name][0]) != 2:
-                raise CheckpointError(f"{path}: {name} has shape {stored[name][0]}; expected two axes")
-        n_rows = (
-            stored[HEAD][0][0] * len(self._shards) if HEAD in stored else stored.get(TABLE, ((0,), ""))[0][0]
-        )
         max_seq_len = read_json(path / OURS).get("max_seq_len") if (path / OURS).is_file() else None
-        self.cfg = read_params(path / PARAMS, params, n_rows, False, max_seq_len)
-        if HEAD not in stored or self._is_tied():
-            self.cfg = self.cfg.replace(tie_embeddings=True)
-            stored.pop(HEAD, None)
-        self._axes = {name: self._axis(name, shape) for name, (shape, _) in stored.items()}
-        whole = {name: self._whole(shape, self._axes[name]) for name, (shape, _) in stored.items()}
+        self._shards = shards = MetaShards(path)
+        self.files = shards.files
+        cfg = read_params(path / PARAMS, params, shards.n_rows(), False, max_seq_len)
+        like = published_like(cfg)
+        tied = shards.is_tied(copies=like is not None and like.tie_embeddings)
+        self.cfg = cfg.replace(tie_embeddings=tied)
+        names = [name for name in shards.parts if not (tied and name == HEAD)]
+        whole = {name: shards.whole_shape(name, cfg.dim) for name in names}
         self._theirs = match_tensors(path, self.cfg, whole, to_meta)
         self.tensors = {}
         for ours, theirs in self._theirs.items():
-            dtype = stored[theirs][1]
+            dtype = shards.parts[theirs][1]
             if dtype not in FLOATS:
                 raise CheckpointError(f"{path}: {theirs} is {dtype}; expected floats")
-            copies = 1 if self._axes[theirs] is not None else len(self._shards)
-            n_bytes = int(np.prod(whole[theirs])) * size_of(dtype) * copies
-            self.tensors[ours] = TensorInfo(whole[theirs], dtype, dtype, n_bytes)
-
-    def _stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """Return shape and dtype of every tensor of a shard; all shards must have the same."""
-        first = self._shards[0].tensors
-        for shard in self._shards[1:]:
-            for name in sorted(first.keys() | shard.tensors.keys()):
-                found, expected = shard.tensors.get(name, "nothing"), first.get(name, "nothing")
-                if found != expected:
-                    raise CheckpointError(
-                        f"{shard.path}: {name!r:.60} is {found}; expected {expected} as in {FIRST}"
-                    )
-        return {name: said for name, said in first.items() if not name.endswith("rope.freqs")}
-
-    def _is_tied(self) -> bool:
-        """Tell whether the head is the embedding: the same bytes, or a copy in a model known as tied."""
-        if TABLE not in self._shards[0].tensors:
-            return False
-        if all(shard.same_storage(TABLE, HEAD) for shard in self._shards):
-            return True
-        like = published_like(self.cfg)
-        known = like is not None and like.tie_embeddings
-        return known and all(shard.equal(TABLE, HEAD) for shard in self._shards)
-
-    def _axis(self, name: str, shape: tuple[int, ...]) -> int | None:
-        """Return the axis along which the shards are cut; None: every shard has the whole."""
-        if len(shape) != 2 or len(self._shards) == 1:
-            return None
-        if name == TABLE:
-            return 1 if shape[1] * len(self._shards) == self.cfg.dim else 0
-        return 1 if name.split(".")[-2] in BY_COLUMNS else 0
-
-    def _whole(self, shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
-        return tuple(n * len(self._shards) if i == axis else n for i, n in enumerate(shape))
+            self.tensors[ours] = TensorInfo(whole[theirs], dtype, dtype, shards.n_bytes(theirs))
 
     def read(self, name: str) -> Array:
-        """Read one weight, put together from all shards."""
-        theirs = self._theirs[name]
-        axis, info = self._axes[theirs], self.tensors[name]
-        if axis is None:
-            weight = self._shards[0].read(theirs)
-            for shard in self._shards[1:]:
-                if not np.array_equal(shard.read(theirs), weight):
-                    raise CheckpointError(
-                        f"{shard.path}: {theirs} differs from that in {FIRST}; expected the same"
-                    )
-        else:
-            weight = np.empty(info.shape, NUMPY[info.dtype])
-            width = info.shape[axis] // len(self._shards)
-            for i, shard in enumerate(self._shards):
-                part = slice(i * width, (i + 1) * width)
-                weight[part if axis == 0 else (slice(None), part)] = shard.read(theirs)
+        """Read one weight, put together from all files."""
+        weight = self._shards.read(self._theirs[name], self.cfg.dim)
         heads = heads_of(name, self.cfg.n_heads, self.cfg.n_kv_heads)
         return weight if heads is None else to_half(weight, heads)
 

@@ -96,6 +96,10 @@ class PthFile:
         self._mapped = self._map()
         return equal
 
+    def n_bytes(self, name: str) -> int:
+        """Return the bytes of a tensor."""
+        return self._mapped[name].nbytes
+
     def read(self, name: str) -> Array:
         """Read one tensor."""
         array = to_array(self._mapped[name]).copy()

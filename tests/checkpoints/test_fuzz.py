@@ -25,6 +25,7 @@ import minillama
 from minillama.checkpoints import CheckpointError
 
 from .samples import byte_level, model, pieces, ranks
+from .test_meta import as_meta, cut, written
 
 TINY = {"vocab_size": 600, "dim": 16, "n_layers": 2, "hidden_dim": 32, "max_seq_len": 32}
 PER_KIND = 110
@@ -66,6 +67,14 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "gguf": lambda path: minillama.save(model(torch.bfloat16, **TINY), byte_level(), path, format="gguf"),
     "gguf in blocks": quantized,
     "meta": lambda path: minillama.save(model(**TINY), ranks(), path, format="meta"),
+    "meta in shards": lambda path: written(
+        path,
+        cut(as_meta(model(**TINY | {"n_kv_heads": 4, "hidden_dim": 64})), 2, 1),
+        dim=16,
+        n_layers=2,
+        n_heads=4,
+        multiple_of=32,
+    ),
     "meta with SentencePiece": lambda path: minillama.save(
         model(torch.float16, tie_embeddings=True, **TINY), pieces(), path, format="meta"
     ),

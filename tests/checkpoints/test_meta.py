@@ -227,6 +227,11 @@ def test_shards_and_params_that_do_not_fit_are_named(tmp_path: Path) -> None:
     torch.save(shards[1] | {"norm.weight": torch.ones(32)}, good / "consolidated.01.pth")
     with pytest.raises(CheckpointError, match=r"01\.pth: norm.weight differs from that in .*00\.pth"):
         minillama.load(good)
+    for shard, file in zip(shards, ("00", "01"), strict=True):
+        torch.save(shard | {"more": torch.ones(2, 2)}, good / f"consolidated.{file}.pth")
+    with pytest.raises(CheckpointError, match="unknown tensor 'more'"):
+        minillama.load(good)
+    torch.save(shards[0], good / "consolidated.00.pth")
     torch.save({k: v for k, v in shards[1].items() if k != "norm.weight"}, good / "consolidated.01.pth")
     with pytest.raises(CheckpointError, match=r"01\.pth: 'norm.weight' is nothing; expected"):
         minillama.load(good)
