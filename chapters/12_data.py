@@ -68,7 +68,7 @@ prediction = {
     "per cent of good stories that the quality rules throw away": 1.0,
     "similarity of a text and a copy with one word in twenty changed": 0.95,
     "standard error of a similarity of 0.5 read from 128 numbers": 0.01,
-    "a story with 32 copies among 836: nats below what is possible": 1.0,
+    "a story with 32 copies among 536: nats below what is possible": 1.0,
 }
 
 # %% [markdown]
@@ -436,6 +436,29 @@ print(f"planted copies {len(planted)}, of these unchanged {len(identical)}; foun
 assert set(identical) <= set(exact)
 
 # %% [markdown]
+# ### What LLaMA 1 did: count lines
+#
+# Its pipeline, CCNet, looked for duplicates among *lines*, over all pages. That needs no idea of what a page is:
+# whatever stands on many pages is no article. Take the laxest extractor from above, which lets the banner in, and
+# drop the lines that occur on more than so many pages.
+
+# %%
+on_pages = Counter(line for page in with_prose for line in set(our_text(page.html, 20).split("\n")))
+
+
+def rare_lines(page, most):
+    return "\n".join(line for line in our_text(page, 20).split("\n") if on_pages[line] <= most)
+
+
+for most in (800, 20, 6, 3, 1):
+    precision, recall = character_scores(rare_lines, most)
+    print(f"on {most:3} pages at most: precision {precision:5.1%}, recall {recall:6.1%}")
+
+# %% [markdown]
+# The banner stands everywhere and goes at the first limit. The footers, with their names and years, come in many
+# versions and take a stricter one. At a limit of one hardly anything is left but articles, and one in seven of those
+# has gone too: copies went *together with their originals*. It is extraction without a parser, and it has a price.
+#
 # ## Near duplicates: what does "nearly the same" mean?
 #
 # Cut a text into all its sequences of $n$ words, its **shingles**. A text becomes a set. Two texts resemble each
@@ -570,7 +593,7 @@ print("true 0.500, estimated", np.mean(our_signature(a) == our_signature(b)).rou
 
 
 # %%
-def errors(s, size, trials=120):
+def errors(s, size, trials=80):
     """Estimate minus truth, under `trials` seeds."""
     found = []
     for seed in range(trials):
@@ -585,7 +608,7 @@ for s, groups_ in measured.items():
     for size, found in zip(SIZES, groups_, strict=True):
         sigma = math.sqrt(s * (1 - s) / size)
         assert abs(found.mean()) < 4 * sigma / math.sqrt(len(found))  # no bias
-        assert abs(found.std() / sigma - 1) < 0.3  # known to 1 / sqrt(2 x 120) = 6 %
+        assert abs(found.std() / sigma - 1) < 0.35  # known to 1 / sqrt(2 x 80) = 8 %
 print(f"s = 0.5, K = 128: standard error {math.sqrt(0.25 / 128):.3f}")
 
 # a peer: datasketch, on the same sets
@@ -604,7 +627,7 @@ figure, axes = plt.subplots(figsize=(6.6, 3.8))
 grid = np.geomspace(12, 1400, 50)
 for (s, groups_), shade in zip(measured.items(), ("blue", "orange", "green"), strict=True):
     spread = [found.std() for found in groups_]
-    axes.errorbar(SIZES, spread, yerr=np.array(spread) / math.sqrt(240), fmt="o", capsize=3,
+    axes.errorbar(SIZES, spread, yerr=np.array(spread) / math.sqrt(160), fmt="o", capsize=3,
                   color=COLORS[shade], label=f"s = {s}")  # fmt: skip
     axes.plot(grid, np.sqrt(s * (1 - s) / grid), color=COLORS[shade], lw=1)
 axes.set(xscale="log", yscale="log", xlabel="K, numbers in a signature",
@@ -960,7 +983,7 @@ for line in broken_files(folder / "made"):
 # else can: for each story we know $-\log p$, the nats that it costs whoever knows the world perfectly. **No honest
 # model can get below that on average. Whoever pays much less for a story has seen it.**
 #
-# So: 800 different stories, and 36 more of which six come once, six twice, and so on up to 32 times. Three passes of
+# So: 500 different stories, and 36 more of which six come once, six twice, and so on up to 32 times. Three passes of
 # a small LLaMA over all of it. How much does each story cost afterwards, compared with its own floor?
 
 # %%
@@ -970,8 +993,8 @@ from minillama.tokenizer import Tokenizer
 
 TIMES, EACH, PASSES = (1, 2, 4, 8, 16, 32), 6, 3
 often = np.repeat(TIMES, EACH)
-told = list(dict.fromkeys(story.text for story in islice(Stories(0, level=1), 950)))
-once, rest = told[:800], told[800:]  # all of them different
+told = list(dict.fromkeys(story.text for story in islice(Stories(0, level=1), 640)))
+once, rest = told[:500], told[500:]  # all of them different
 marked, unseen = rest[: len(often)], rest[len(often) : len(often) + 60]
 assert len(marked) == len(often)
 assert len(unseen) == 60
@@ -981,7 +1004,7 @@ training = once + [text for text, n in zip(marked, often, strict=True) for _ in 
 batches = one_per_row([encode(text) for text in training], seed=1)
 
 
-def train(seed, rate=3e-3, size=16):
+def train(seed, rate=4e-3, size=16):
     """A small LLaMA after three passes over all rows."""
     model = Llama(
         LlamaConfig(vocab_size=tokenizer.vocab_size, dim=64, n_layers=2, n_heads=4, n_kv_heads=2,
@@ -1024,7 +1047,7 @@ assert 0 < excess_unseen.mean() < 5
 assert abs(mean_of[1] - excess_unseen.mean()) < 2.5  # once a pass leaves no mark that we could see
 assert -8 < mean_of[32] < -2  # and 32 times leaves one that no honest model could have
 
-# %% tags=["figure", "hide"] alt="Nats above the floor against the number of copies in the corpus, from 1 to 32 on a logarithmic axis, for two models. Points for single stories with means and error bars: at 1 and 2 copies the mean is above zero like the dotted line of unseen stories, at 32 copies about three nats below zero"
+# %% tags=["figure", "hide"] alt="Nats above the floor against the number of copies in the corpus, from 1 to 32 on a logarithmic axis, for two models. Points for single stories with means and error bars: at 1 and 2 copies the mean is above zero near the dotted line of unseen stories, at 32 copies about four nats below zero"
 figure, axes = plt.subplots(figsize=(7, 3.9))
 jitter = np.random.default_rng(0).uniform(0.93, 1.07, size=excess.shape)
 axes.plot((often * jitter).T, excess.T, "o", ms=3, alpha=0.45, color=COLORS["blue"])
