@@ -2,7 +2,8 @@
 
 A file takes its name in one step. So does a directory: the new one is made beside the old, the two change
 names at once where the system can (Linux), and what is left of the old is removed afterwards. After a crash
-at any moment there is either the old checkpoint or the new one under the name, never a mixture.
+at any moment there is either the old checkpoint or the new one under the name, never a mixture; what else it
+may leave is a hidden neighbour whose name ends in ``.tmp``.
 """
 
 from __future__ import annotations
@@ -79,15 +80,40 @@ def replacing_directory(target: Path, ours: Collection[str]) -> Iterator[Path]:
         _sync_directory(temporary)
         if target.exists():
             shutil.copymode(target, temporary)
+            _link_others(target, temporary, ours)
             _exchange(temporary, target)
-            for left in list(temporary.iterdir()):
-                if not any(left.match(pattern) for pattern in ours) and not (target / left.name).exists():
-                    left.rename(target / left.name)
         else:
             temporary.rename(target)
-    finally:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    if temporary.exists():  # it is the old one now
+        _empty(temporary, target, ours)
     _sync_directory(target.parent)
+
+
+def _link_others(old: Path, new: Path, ours: Collection[str]) -> None:
+    """Give the files that are not a checkpoint's a second name in the new directory, before it is used."""
+    for other in old.iterdir():
+        if other.is_file() and not _is_ours(other, ours):
+            with contextlib.suppress(OSError):  # a file system without links: they are moved afterwards
+                os.link(other, new / other.name)
+
+
+def _empty(old: Path, new: Path, ours: Collection[str]) -> None:
+    """Remove the old checkpoint's files, move what else is left to the new one, and remove the directory."""
+    for left in list(old.iterdir()):
+        twin = new / left.name
+        if _is_ours(left, ours) or (twin.exists() and twin.samefile(left)):
+            left.unlink()
+        elif not twin.exists():
+            left.rename(twin)
+    with contextlib.suppress(OSError):  # something else has the same name in both: then both stay
+        old.rmdir()
+
+
+def _is_ours(path: Path, ours: Collection[str]) -> bool:
+    return not path.is_dir() and any(path.match(pattern) for pattern in ours)
 
 
 def _beside(target: Path) -> Path:

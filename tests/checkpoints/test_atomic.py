@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,39 @@ def test_a_save_that_breaks_off_leaves_the_last_checkpoint(
         assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
         assert list((tmp_path / "n").glob("*")) == []
         shutil.rmtree(tmp_path / "n", ignore_errors=True)
+
+
+KILLER = """
+import os, random, signal, sys, time
+import torch, minillama
+from minillama import Llama, LlamaConfig
+cfg = LlamaConfig(vocab_size=300, dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=48)
+a, b = Llama(cfg), Llama(cfg)
+rng = random.Random(0)
+path, format = sys.argv[1:]
+minillama.save(a, None, path, format=format)
+if os.path.isdir(path):
+    open(os.path.join(path, "notes.txt"), "w").write("mine")
+for _ in range(10):
+    child = os.fork()
+    while child == 0:
+        minillama.save(b, None, path, format=format)
+        minillama.save(a, None, path, format=format)
+    time.sleep(rng.uniform(0.02, 0.2))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    found = minillama.load(path)[0].state_dict()
+    assert any(all(torch.equal(found[n], w) for n, w in m.state_dict().items()) for m in (a, b))
+    assert not os.path.isdir(path) or os.path.exists(os.path.join(path, "notes.txt"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two directories change names in two steps")
+@pytest.mark.parametrize("format", FORMATS)
+def test_kill_9_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path, format: str) -> None:
+    """Killed ten times while it saves over itself: always one of the two models, never a mixture."""
+    command = [sys.executable, "-W", "ignore", "-c", KILLER, tmp_path / "m", format]
+    environment = os.environ | {"MINILLAMA_CHECK_SHAPES": "0", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
