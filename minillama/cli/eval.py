@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,14 +151,14 @@ def _task(
 def _accuracy(name: str, judged: list[Judged], normalisation: str, chance: float) -> Row:
     from ..evaluation.multiple_choice import correct
 
-    return {"score": name, **_share(correct(judged, normalisation)), "chance": chance}
+    return {"score": name, **_share(correct(judged, normalisation).tolist()), "chance": chance}
 
 
-def _share(right: Collection[bool]) -> Row:
+def _share(right: list[bool]) -> Row:
     """Count right answers; `low` and `high` are the ends of the share's 95 % interval."""
     from ..evaluation.intervals import share_interval
 
-    found = share_interval(sum(map(int, right)) / len(right), len(right))
+    found = share_interval(sum(right) / len(right), len(right))
     return {"questions": len(right), "accuracy": found.estimate, "low": found.low, "high": found.high}
 
 
