@@ -30,8 +30,6 @@ WORDS = 13
 """GPT-3's longest runs, in words."""
 TOKENS = 11
 """Llama 2's shortest: "longer than 10 tokens"."""
-CLEAN, DIRTY = 0.2, 0.8
-"""Llama 2: shares of contaminated tokens below and above which a question is clean, or dirty."""
 
 
 def words(text: str) -> list[str]:

@@ -6,7 +6,8 @@ r"""Generated answers, cut short and compared as text: exact match.
     right       one of {"tiber", "river tiber"}, the accepted answers normalised in the same way
 
 Every step is a convention. Trimming at a full stop cuts "St. Petersburg" and "3.14"; without trimming hardly
-any answer of a base model matches, because it goes on with the next question.
+any answer of a base model matches, because it goes on with the next question. The answer "A" is an article,
+and normalised to nothing: then an empty text is right.
 
 References
 ----------

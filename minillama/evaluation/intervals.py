@@ -44,8 +44,8 @@ def bootstrap(
     """Return the mean of values with its bootstrap percentile interval.
 
     Draw as many questions as there are, with replacement, take the mean, repeat: the spread of these means is
-    taken for the spread that other questions would have brought. Where all values are equal there is none: for
-    a share near 0 or 1 take `share_interval`.
+    taken for the spread that other questions would have brought. Where all values are equal there is none:
+    for a share near 0 or 1 take `share_interval`.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def prefix_id(tokenizer: Tokenizer) -> int:
     return prefix
 
 
-def encode_pair(tokenizer: Tokenizer, context: str, continuation: str, bos: bool = True) -> Request:
+def encode_pair(tokenizer: Tokenizer, context: str, continuation: str) -> Request:
     """Cut ``context + continuation`` into tokens, and the tokens in two where the context ends.
 
     The two are encoded as one text: " mouse" behind "little" is one token, and "little " before "mouse" is
@@ -45,10 +45,8 @@ def encode_pair(tokenizer: Tokenizer, context: str, continuation: str, bos: bool
     ----------
     tokenizer : Tokenizer
     context : str
-        May be empty: then the token of `prefix_id` stands in its place.
+        May be empty. Where the vocabulary has a token that begins a text, that stands in front.
     continuation : str
-    bos : bool
-        Put the token that begins a text in front, where the vocabulary has one.
 
     Returns
     -------
@@ -66,7 +64,7 @@ def encode_pair(tokenizer: Tokenizer, context: str, continuation: str, bos: bool
     >>> [tokenizer.token_bytes(i) for i in request.context[1:]], tokenizer.decode(request.target)
     ([b'the', b' little'], ' mouse')
     """
-    bos = bos and tokenizer.bos_id is not None
+    bos = tokenizer.bos_id is not None
     ids = tokenizer.encode(context + continuation, bos=bos)
     cut = len(tokenizer.encode(context.rstrip(), bos=bos))
     if cut == 0:

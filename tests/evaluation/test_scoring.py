@@ -129,9 +129,10 @@ def test_a_pair_is_cut_where_the_context_ends(tokenizer: Tokenizer, context: str
     assert request.context[0] == tokenizer.bos_id
     assert tokenizer.decode(request.context + request.target) == context + continuation
     assert tokenizer.decode(request.context) == context.rstrip()
-    bare = encode_pair(tokenizer, context, continuation, bos=False)
+    without = Tokenizer(tokenizer.model, {"<e>": tokenizer.eos_id}, None, "<e>")
+    bare = encode_pair(without, context, continuation)
     assert bare.target == request.target
-    assert bare.context == (request.context[1:] or request.context)  # an empty context needs the prefix
+    assert bare.context == (request.context[1:] or (tokenizer.eos_id,))  # an empty context needs a prefix
 
 
 @pytest.mark.error_contract
