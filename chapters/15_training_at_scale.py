@@ -43,6 +43,7 @@ from minillama import Llama, LlamaConfig, accounting, reference
 from minillama.accounting import Device, plan_training
 from minillama.book.plotting import COLORS, use_style
 from minillama.model.layers import Attention, FeedForward
+from minillama.training import Trainer
 from minillama.training.recompute import recompute_blocks
 
 torch.set_num_threads(1)
@@ -344,8 +345,8 @@ print(f"mean of the processes' means: {distance(averaged, alone):.0%} off")
 # >   own losses.
 # > - **Code.** It divides by the number of processes, whatever they counted. A loop in which each process returns its
 # >   own mean loss trains on a mean of means.
-# > - **Here.** `Llama.loss_sums` returns sums. The trainer adds up the targets over all processes first, divides once,
-# >   and multiplies by the number of processes, to undo the average.
+# > - **Here.** `Llama.loss_sums` returns sums. The trainer adds up the targets over all processes first, divides
+# >   once, and multiplies by the number of processes, to undo the average.
 # > - **What changes.** Nothing while all have equally many targets; the table above where they have not.
 #
 # How many bytes? The gradients of a 7B in 16 bits are 13.5 GB, so a step sends nearly 27 GB from every GPU, whatever
@@ -569,8 +570,8 @@ print(f"gradient of x in process 0 alone: {off:.0%} off")
 # > - **Code.** Meta's list of released models has a second entry for the 405B, for 16-way model parallel files, with
 # >   `n_kv_heads` 16. It gives no reason. 8 heads, each held twice, would be one.
 # > - **Here.** `minillama train --tensor-parallel N` refuses an N that does not divide `n_kv_heads`, by name.
-# > - **What changes.** Nothing in what is computed. Who takes that 16 for the model's shape counts parameters that are
-# >   not there.
+# > - **What changes.** Nothing in what is computed. Who takes that 16 for the model's shape counts parameters that
+# >   are not there.
 #
 # ### The vocabulary
 #
@@ -709,11 +710,11 @@ print(f"the package leaves out {skipped:.0%} of what ours does again")
 
 # %% [markdown]
 # A few per cent of the memory. For ours the price is a third more arithmetic: forward 1, backward 2, and forward once
-# more. The package's pays less, and that is worth a thought. It is `torch.utils.checkpoint`, which computes again until
-# it has every number that the backward pass will ask for, and then stops. What a block does last is $W_d$'s product,
-# and nobody asks for its result: the gradient of a product needs its inputs. So a quarter of this block is never
-# computed a second time. (PyTorch counted the FLOPs, from the shapes of the products that it ran. On a CPU it does not
-# see those inside attention; with 16 tokens they are few.)
+# more. The package's pays less, and that is worth a thought. It is `torch.utils.checkpoint`, which computes again
+# until it has every number that the backward pass will ask for, and then stops. What a block does last is $W_d$'s
+# product, and nobody asks for its result: the gradient of a product needs its inputs. So a quarter of this block is
+# never computed a second time. (PyTorch counted the FLOPs, from the shapes of the products that it ran. On a CPU it
+# does not see those inside attention; with 16 tokens they are few.)
 
 # %% tags=["figure", "hide"] alt="Bytes kept for the backward pass against the number of blocks, 1 to 32, both axes logarithmic. Keeping everything rises in proportion, from 0.8 to 22 megabytes. Recomputing rises more slowly, from 0.2 to 1.2 megabytes"
 depths = (1, 2, 4, 8, 16, 32)
@@ -742,43 +743,48 @@ plt.show()
 keeping = tempfile.TemporaryDirectory()
 folder = Path(keeping.name)
 (folder / "twenty_steps.py").write_text('''
-import json, sys, torch
+import json, os, signal, sys, torch
 from minillama import Llama, LlamaConfig
 from minillama.data.packing import stream
 from minillama.data.stories import Stories
 from minillama.training import TrainConfig, Trainer
 
-def losses(placement=None):
+def rows():
     world = Stories(seed=15)
-    texts = [list(world.sample().text.encode()) for _ in range(60)]
-    rows = stream(texts, seq_len=64)
+    return stream([list(world.sample().text.encode()) for _ in range(60)], seq_len=64)
+
+def trainer(placement=None, run_dir=None):
     model = Llama(LlamaConfig(vocab_size=256, dim=64, n_layers=2, n_heads=4, n_kv_heads=2,
                               hidden_dim=172, max_seq_len=64))
     model.init_weights(torch.Generator().manual_seed(0))
-    config = TrainConfig(steps=20, batch_size=8, lr=1e-2, warmup=3)
-    return [step.loss for step in Trainer(model, rows, config, placement=placement)]
+    config = TrainConfig(steps=20, batch_size=8, lr=1e-2, warmup=3,
+                         checkpoint_every=5 if run_dir else 0)
+    return Trainer(model, rows(), config, run_dir=run_dir, placement=placement)
 
-def main():
+def losses(placement=None):
+    return [step.loss for step in trainer(placement)]
+
+def compare(device, out):
+    found = {"DDP": losses(DataParallel(device)), "FSDP2": losses(Sharded(device)),
+             "tensor parallel": losses(Sharded(device, tensor=2))}
+    if torch.distributed.get_rank() == 0:
+        json.dump(found, open(out, "w"))
+
+def die(device, run_dir):
+    for step in trainer(Sharded(device), run_dir):
+        if step.step == 12 and torch.distributed.get_rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
     from minillama.training.parallel import DataParallel, Sharded, process_group
     torch.set_num_threads(1)
     with process_group() as device:
-        found = {"DDP": losses(DataParallel(device)), "FSDP2": losses(Sharded(device)),
-                 "tensor parallel": losses(Sharded(device, tensor=2))}
-        if torch.distributed.get_rank() == 0:
-            json.dump(found, open(sys.argv[1], "w"))
-
-if __name__ == "__main__":
-    main()
+        {"compare": compare, "die": die}[sys.argv[1]](device, sys.argv[2])
 ''')  # fmt: skip
-command = [
-    sys.executable,
-    "-m",
-    "torch.distributed.run",
-    "--standalone",
-    "--nproc-per-node=2",
-]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+TORCHRUN += ["--standalone", "--nproc-per-node=2", folder / "twenty_steps.py"]
 done = subprocess.run(
-    [*command, folder / "twenty_steps.py", folder / "two.json"],
+    [*TORCHRUN, "compare", folder / "two.json"],
     capture_output=True,
     text=True,
 )
@@ -836,9 +842,9 @@ plt.show()
 
 # %% [markdown]
 # **One model.** Its weights were once in two places, once in halves, and once cut through every matrix, and the
-# losses differ in the seventh digit, by no more than a few spacings of float32. What is left is the order of additions.
-# In float64 the package's tests find less than 1e-12, with tied heads, unequal targets and four processes in a 2 × 2
-# grid.
+# losses differ in the seventh digit, by no more than a few spacings of float32. What is left is the order of
+# additions. In float64 the package's tests find less than 1e-12, with tied heads, unequal targets and four processes
+# in a 2 × 2 grid.
 #
 # This is the check to insist on. A wrong distributed program nearly always trains: with a gradient summed where it
 # should be averaged (the clipping hides it), with half of the batch read twice, with a norm's gradient from one half
@@ -853,8 +859,8 @@ plt.show()
 # ```
 #
 # **With GPUs nothing changes.** If there is one for each process, the processes talk over NCCL in place of gloo,
-# which makes the ring of this chapter out of NVLink and network cards. The commands are the same. What this page cannot
-# show is speed: two processes on two cores of one machine only share what one would have had.
+# which makes the ring of this chapter out of NVLink and network cards. The commands are the same. What this page
+# cannot show is speed: two processes on two cores of one machine only share what one would have had.
 #
 # ## When one of them dies
 #
@@ -893,9 +899,35 @@ print("simulated with 4,000 failures: within 3 percentage points of the formula"
 # With a checkpoint every few minutes the failures cost 2 per cent. (Noticing the failure and starting again cost
 # more; the paper reports over 90 per cent of effective training time.) Nobody can send 5 TB through one process, so
 # each writes what it holds. `minillama` uses PyTorch's distributed checkpoints: files of slices, which any other
-# number of processes can read, each fetching the slices it needs. A run that two began, one can end. When a process
-# dies, the others say so in one line, name the last whole checkpoint, and stop; `--resume` goes on from there, bit
-# for bit as if nothing had happened. A test kills one to see it.
+# number of processes can read, each fetching the slices that it needs.
+#
+# Let us do it. The same twenty steps, two processes, FSDP2, a checkpoint every five steps. After the twelfth, the
+# second process is killed. Then *one* process, this notebook, goes on where the two stopped.
+
+# %%
+done = subprocess.run(
+    [*TORCHRUN, "die", folder / "run"],
+    capture_output=True,
+    text=True,
+)
+assert done.returncode != 0
+said = [line for line in done.stderr.splitlines() if "cannot go on" in line]
+print(said[-1].split("ProcessLostError: ")[1])
+print("left behind:", *sorted(path.name for path in (folder / "run").glob("[!.]*")))
+run = Trainer.resume(folder / "run", twenty_steps.rows())
+begun = run.step
+finished = [step.loss for step in run]
+worst = max(abs(a - b) for a, b in zip(finished, one[begun:], strict=True))
+assert worst < 2e-6
+print(f"one process goes on from step {begun}; steps {begun + 1} to {run.step}", end=" ")
+print("are those of the unbroken run within 2e-6 nats")
+
+# %% [markdown]
+# The survivor noticed at once, because its connection broke; had the other only fallen asleep, it would have waited
+# for five minutes. The two steps after the checkpoint were lost, as the formula says. And the weights, which had been
+# in two halves, with their moments, were put together by whoever needed them. On the command line, `--resume` does
+# this. With the same number of processes as before the result is the unbroken run's bit for bit; the package's tests
+# kill a process to see it.
 #
 # ## In the real LLaMA
 #
@@ -932,11 +964,11 @@ for run, hours, mwh, tonnes in (
     print(f"{tonnes:16} {took.tonnes:10.1f}")
 
 # %% [markdown]
-# Energy is GPU-hours × 400 W × 1.1 for the building, carbon 0.385 tonnes a megawatt-hour (section 6). The table's hours
-# for the 65B are 20.8 days to the digit: [chapter 11](11_the_family_by_the_numbers.md) looks at it closely. Here we
-# can answer what it had to leave open. By memory alone the 65B fits with everything sharded over 2,048 GPUs and no
-# matrix cut. **Would the network have
-# carried it?** A step takes 5.4 seconds. Everything that is sent has to fit into that.
+# Energy is GPU-hours × 400 W × 1.1 for the building, carbon 0.385 tonnes a megawatt-hour (section 6). The table's
+# hours for the 65B are 20.8 days to the digit: [chapter 11](11_the_family_by_the_numbers.md) looks at it closely.
+# Here we can answer what it had to leave open. By memory alone the 65B fits with everything sharded over 2,048 GPUs
+# and no matrix cut. **Would the network have carried it?** A step takes 5.4 seconds. Everything that is sent has to
+# fit into that.
 
 
 # %%
