@@ -3,8 +3,8 @@
 Exercise 10.2 · 10_from_numpy_to_pytorch · medium · 20 minutes
 
 The queries are the last T of S positions. In training T is S; with a cache T is 1, or as many as came in.
-Write the function that serves both, for query heads that share key/value heads, with PyTorch's fused
-attention or without. Its flag for causal attention is a trap.
+Write the function that serves both, for query heads that share key/value heads, by the formula or with
+PyTorch's `scaled_dot_product_attention`. Its flag `is_causal` is a trap where T is less than S.
 """
 
 import torch

@@ -38,8 +38,10 @@ def measured(kind, asked, cfg, weights, tokens):
             for part in ids.split([4, 1, 2], dim=1):
                 logits, past = model(part, past)
                 pieces.append(logits)
-            again, _ = model(ids[:, 4:5], model(ids[:, :4])[1])  # another past, another text
-        return {"logits": torch.cat(pieces, dim=1), "after a past of its own": again}
+            _, past = model(ids[:, :4])
+            model(ids[:, 5:6], past)
+            again, _ = model(ids[:, 4:5], past)  # the same past: the call before left it as it was
+        return {"logits": torch.cat(pieces, dim=1), "the same past used again": again}
     logits, _ = model(ids)
     if asked == "logits":
         return logits.detach()
@@ -56,7 +58,7 @@ def numpy_says(asked, cfg, weights, tokens):
         return {name: torch.from_numpy(grad) for name, grad in grads.items()}
     logits = torch.from_numpy(model.forward(tokens))
     if asked == "portions":
-        return {"logits": logits, "after a past of its own": logits[:, 4:5]}
+        return {"logits": logits, "the same past used again": logits[:, 4:5]}
     return logits
 
 
@@ -203,11 +205,12 @@ class Wrong(nn.Module):
     def forward(self, tokens, past=None):
         """Return logits and the new past."""
         x, start = self.tok_embeddings(tokens), 0 if past is None else past[0][0].shape[2]
-        news = []
-        for layer, old in zip(self.layers, past or [None] * len(self.layers), strict=True):
+        pasts = past or [None] * len(self.layers)
+        news = pasts if self.on("in place") else pasts.copy()
+        for i, (layer, old) in enumerate(zip(self.layers, pasts, strict=True)):
             h = self.normed(x, layer.attention_norm)
             branch, new = self.mixed(h, layer.attention, old, start)
-            news.append(new)
+            news[i] = new
             x = (h if self.on("from the norm") else x) + branch
             w = layer.feed_forward
             h = self.normed(x, layer.ffn_norm)
@@ -273,6 +276,15 @@ def upper_left(cfg):
 )
 def angles_restart(cfg):
     return Wrong(cfg, restart=True)
+
+
+@Llama.mistake(
+    "The list of the past was changed in place: whoever goes on from it a second time, with another token,"
+    " finds the first one in it. Make a new list.",
+    see="In the real LLaMA",
+)
+def past_in_place(cfg):
+    return Wrong(cfg, **{"in place": True})
 
 
 @Llama.mistake("The scores were not divided by the root of D.", see=MODEL)

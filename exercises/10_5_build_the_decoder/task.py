@@ -2,8 +2,8 @@
 
 Exercise 10.5 · 10_from_numpy_to_pytorch · hard · 90 minutes · build
 
-The long exercise of Part II: a whole LLaMA as one module, forward only, from an empty file. It takes the
-weights of Part I under their names, continues from a past, and its logits and gradients are held against
+The first long exercise of Part II: a whole LLaMA as one module, forward only, from an empty file. It takes
+the weights of Part I under their names, continues from a past, and its logits and gradients are held against
 NumPy's. Write as many classes and helpers beside it as you like; the names of the parameters are what ties
 them together:
 
