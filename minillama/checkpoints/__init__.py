@@ -96,7 +96,9 @@ def save(
     path : path
         A directory; with ``"gguf"`` a file.
     format : str
-        ``"native"``, the package's own; ``"hf"``: what transformers loads.
+        ``"native"``: the package's own. ``"hf"``: what transformers loads. ``"gguf"``: what llama.cpp loads.
+        ``"meta"``: ``params.json`` and ``consolidated.00.pth``. All but the first give up on what they cannot
+        express, such as a sliding window in GGUF, before anything is written.
     quantization : str, optional
         None: weights as they are.
     max_shard_bytes : int

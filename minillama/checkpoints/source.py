@@ -26,6 +26,8 @@ from .errors import CheckpointError
 MAX_JSON_BYTES = 100_000_000
 """Longest JSON that is read: safetensors' own limit for a header."""
 
+LONGEST_AXIS = 2**48
+"""No weights have so many rows; longer numbers are lies, and may be too long to be printed."""
 Opened = TypeVar("Opened", bound="Source")  # what beartype's hook can check, unlike Self
 
 
@@ -145,6 +147,8 @@ def match_tensors(
         )
     if cfg.n_layers > len(found):  # before a list of that length is made
         raise CheckpointError(f"{where}: {len(found)} tensors cannot make {cfg.n_layers} layers")
+    if max(cfg.vocab_size, cfg.dim, cfg.n_heads * cfg.head_dim, cfg.hidden_dim) >= LONGEST_AXIS:
+        raise CheckpointError(f"{where}: its configuration asks for a matrix with 2**48 rows or more")
     names = {}
     for name, shape in weight_shapes(cfg).items():
         theirs = names[name] = rename(name)

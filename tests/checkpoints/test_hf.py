@@ -183,6 +183,10 @@ def test_other_models_are_named(saved: Path) -> None:
         ({"num_attention_heads": 3}, "describes no model: n_heads 3 is not a multiple of n_kv_heads 2"),
         ({"num_hidden_layers": 10**9}, "21 tensors cannot make 1000000000 layers"),
         ({"vocab_size": 10**13}, r"embed_tokens.weight has shape \(600, 32\).* \(10000000000000, 32\)"),
+        (
+            {"num_attention_heads": 2 * 10**3000, "head_dim": 2 * 10**3000},
+            r"a matrix with 2\*\*48 rows or more",
+        ),
         ({"tie_word_embeddings": True}, "lm_head.weight differs from model.embed_tokens.weight"),
     ):
         (saved / "config.json").write_text(whole)
