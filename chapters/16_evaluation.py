@@ -503,6 +503,8 @@ for rule, picked in picks.items():
     print(f"{rule:13} {right.mean():5.1%} of 60")
 changed = sum(len({int(p[i]) for p in picks.values()}) > 1 for i in range(60))
 print(f"{changed} questions get another answer by another rule; guessing: 25 %")
+apart = int((picks["token"] != picks["character"]).sum())
+print(f"{apart} of them are answered otherwise per token than per character")
 
 # %% [markdown]
 # More than half of the answers depend on a rule that most tables do not name. Here the unconditional rule is best;
@@ -517,7 +519,8 @@ print(f"{changed} questions get another answer by another rule; guessing: 25 %")
 # > - **Code.** lm-evaluation-harness prints `acc` (raw) and `acc_norm`, which divides by the length of the choice as
 # >   the task's file has it: where that text begins with a space, the space counts.
 # > - **Here.** Without spaces at the ends; `minillama eval --task` prints all five rules.
-# > - **What changes.** In the cell above, more than half of the answers.
+# > - **What changes.** The answers counted in the last line above: two models, one scored per token and one per
+# >   character, have not been asked the same.
 #
 # ### A planted mistake: the space before the answer
 #
@@ -565,8 +568,8 @@ for form in FORMATS:
 
 # %% [markdown]
 # One model and sixty questions that a child can answer: the score depends on how one asks. Examples help, mostly by
-# showing what an answer looks like. With letters this model does no better than guessing: it knows the answer, and
-# cannot say which letter it has. (The form is MMLU's, where a score near 25 % means nothing learnt *or*
+# showing what an answer looks like. With letters this model does, within luck, no better than guessing: it knows the
+# answer, and cannot say which letter it has. (The form is MMLU's, where a score near 25 % means nothing learnt *or*
 # nothing understood of the form.)
 #
 # ## Exact match and its traps
@@ -615,8 +618,8 @@ for text, one in zip(answers, facts):
 
 # %% [markdown]
 # Without examples the model talks, or ends at once, and nothing matches, though half of what it says is right. With
-# four examples the same weights give short answers. The score has gone from almost nothing to almost everything,
-# and what was learnt is the *form*. So an exact-match score without the number of shots means nothing.
+# four examples the same weights give short answers. The score has gone from 0 to 14 of 16, and what was learnt is
+# the *form*. So an exact-match score without the number of shots means nothing.
 #
 # Each convention has its price:
 #
