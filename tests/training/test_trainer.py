@@ -104,6 +104,7 @@ def broken_values(key: str, value: object) -> Callable[[dict[str, object]], dict
     return lambda values: values | {key: value}
 
 
+@pytest.mark.error_contract
 @pytest.mark.parametrize(
     ("break_values", "tensors", "said"),
     [

@@ -25,7 +25,7 @@ def test_a_planted_jump_is_found_and_nothing_else(seed: int) -> None:
     loss[[700, 1500]] += 2.0
     norm[[900, 1600]] *= 100
     watch = SpikeWatch(10.0)
-    found = {step: said for step in range(2000) if (said := watch.look(loss[step], norm[step]))}
+    found = {step: said for step in range(2000) if (said := watch.look(float(loss[step]), float(norm[step])))}
     assert found == {700: "loss", 900: "grad_norm", 1500: "loss", 1600: "grad_norm"}
 
 
@@ -34,7 +34,7 @@ def test_jumps_do_not_hide_the_next_one() -> None:
     watch = SpikeWatch(10.0)
     loss, norm = falling_run(WINDOW, 0)
     for step in range(WINDOW):
-        watch.look(loss[step], norm[step])
+        watch.look(float(loss[step]), float(norm[step]))
     assert [watch.look(9.0, 1.0) for _ in range(10)] == ["loss"] * 10
 
 
@@ -56,10 +56,13 @@ def test_the_memory_survives_a_checkpoint() -> None:
     loss, norm = falling_run(300, 3)
     loss[250] += 2.0
     whole, first = SpikeWatch(10.0), SpikeWatch(10.0)
-    expected = [whole.look(*pair) for pair in zip(loss, norm, strict=True)]
-    said = [first.look(*pair) for pair in zip(loss[:245], norm[:245], strict=True)]
+    expected = [whole.look(*pair) for pair in zip(loss.tolist(), norm.tolist(), strict=True)]
+    said = [first.look(*pair) for pair in zip(loss[:245].tolist(), norm[:245].tolist(), strict=True)]
     second = SpikeWatch(10.0)
     second.remember(first.memory())
-    assert said + [second.look(*pair) for pair in zip(loss[245:], norm[245:], strict=True)] == expected
+    assert (
+        said + [second.look(*pair) for pair in zip(loss[245:].tolist(), norm[245:].tolist(), strict=True)]
+        == expected
+    )
     assert expected[250] == "loss"
     assert all(math.isfinite(value) for values in second.memory().values() for value in values)
