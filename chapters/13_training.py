@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 13 · Training
 #
-# **Question.** A training run lasts for weeks, and everything goes wrong in it once: a rate too high, a batch of rubbish,
-# a number too large for its format, a machine that dies. What keeps the run on its way?
+# **Question.** A training run lasts for weeks, and everything goes wrong in it once: a rate too high, a batch of
+# rubbish, a number too large for its format, a machine that dies. What keeps the run on its way?
 #
 # [Chapter 09](09_a_llama_in_numpy.md) trained with six lines: a batch, forward and back, clip, step. They were right,
 # and they are still the core. Around them, a real run has a dozen habits: warm up, cool down, clip, accumulate, count
@@ -497,9 +497,14 @@ print(
 )
 
 # %% [markdown]
-# With `on_spike="skip"` the update of such a step is left out. PaLM met some twenty jumps of the loss in its largest
-# run, went back about 100 steps each time and left 200 to 500 batches out (arXiv 2204.02311, section 5.1). As our
-# watch looks *before* the update, it need not go back.
+# With `on_spike="skip"` the update of such a step is left out. Is that right? Our bad batch was rubbish, and the
+# usual story of such jumps is bad data. PaLM's authors tested the story. Their largest run met some twenty jumps,
+# *with* clipping. They went back about 100 steps and left 200 to 500 batches out, and the jump did not come again.
+# But when they gave the very same batches to an earlier state of the model, there was no jump either (arXiv
+# 2204.02311, section
+# 5.1). It took a batch and a state of the weights together. So a batch left out is a meeting avoided, and the batch
+# need not be bad. And where the weights have already gone wrong, every later batch looks like a jump: then only an
+# earlier checkpoint helps.
 #
 # ## A batch that does not fit: accumulation
 #
@@ -652,8 +657,8 @@ assert pure_over_float > 1.2
 # Rounding what goes into the products costs nothing that three seeds could show. Rounding the *weights* does at the
 # small rate: the gap is half as large again, and more, on every seed, because small updates are lost. At the large
 # rate it costs nothing, for there an update is larger than the gap between two bfloat16 numbers. That is the
-# treacherous part: with a high rate the mistake is invisible, and the next run has a lower one. (Two of the ways out: float32 weights, as here, or rounding up and down at random, so that a
-# small step arrives on average.)
+# treacherous part: with a high rate the mistake is invisible, and the next run has a lower one. (Two of the ways
+# out: float32 weights, as here, or rounding up and down at random, so that a small step arrives on average.)
 #
 # ### Too short: why float16 needs a scale
 #
@@ -722,7 +727,7 @@ print("binary logarithm of the scale over 60 steps:", *path)
 # Softmax does not see a constant added to all logits: $p_i = e^{x_i}/Z$ with $Z = \sum_i e^{x_i}$. So nothing holds
 # $\log Z$ in its place, and it wanders. In float32 it may; in 16 bits, a logit of 100 has a rounding error of a
 # quarter of a nat (bfloat16: eight bits of fraction, counting the leading one). PaLM added a small second loss,
-# $\zeta\,(\log Z)^2$ with $\zeta = 10^{-4}$ (section 5). Its gradient is a push on all logits in proportion to their
+# $\zeta\,(\log Z)^2$ with $\zeta = 10^{-4}$, and reports that training became more stable (section 5). Its gradient is a push on all logits in proportion to their
 # probabilities:
 #
 # $$ \frac{\partial}{\partial x_i}\,\zeta\,(\log Z)^2 = 2\,\zeta \log Z \; p_i. $$
@@ -773,10 +778,10 @@ plt.show()
 
 # %% [markdown]
 # Free, $\log Z$ climbs from 7 to about 14 within a hundred steps, and goes on climbing. With the z-loss it turns
-# round. What it buys in this run is nothing that the gap could show: with three seeds, the difference is inside the
-# spread. Here everything is in float32 and short. PaLM's reason was a run of months with bfloat16 logits. So the
-# honest statement is this: the drift is real and measured, the cure works on the drift, and the harm is a matter of
-# scale that this page cannot show.
+# round. What that buys is nothing that the gap of this run could show: with three seeds, the difference is inside
+# the spread. The run is short, and its logits are float32. So the honest statement is: the drift is real and
+# measured, the cure works on the drift, and whether the drift does harm is a question of scale that this page cannot
+# answer.
 #
 # ## Broken off and resumed
 #
@@ -952,14 +957,14 @@ plt.show()
 # > - **Code.** Hugging Face's `get_cosine_schedule_with_warmup` falls to 0 and not to a tenth, and begins at 0: its
 # >   first step moves nothing. `get_cosine_with_min_lr_schedule_with_warmup` has the tenth.
 # > - **Here.** The first of $w$ warm-up steps has $1/(w+1)$ of the peak, and the last step exactly a tenth.
-# > - **What changes.** At the beginning a step. At the end, by how far the noise of the last batches is averaged away.
+# > - **What changes.** At the beginning a step. At the end, how far the noise of the last batches is averaged away.
 #
 # > **Departure: clipping.**
 # >
 # > - **Paper.** If the norm is above the limit, multiply by limit over norm (Pascanu et al., arXiv 1211.5063, section
 # >   3.2, algorithm 1). LLaMA: 1.0.
-# > - **Code.** PyTorch's `clip_grad_norm_` multiplies by limit over (norm + 1e-6), at most 1: a gradient of exactly the
-# >   limit is shortened too, by a millionth. The norm is over all parameters together, not one by one.
+# > - **Code.** PyTorch's `clip_grad_norm_` multiplies by limit over (norm + 1e-6), at most 1: a gradient of exactly
+# >   the limit is shortened too, by a millionth. The norm is over all parameters together, not one by one.
 # > - **Here.** PyTorch's in the trainer, Pascanu's in `minillama.reference`.
 # > - **What changes.** A millionth.
 #
@@ -979,9 +984,9 @@ for name, _, rate, batch, total in TABLE_2:
 print(f"ours  {1e-2:10.1e}   {BATCH} rows {STEPS:9}   {20 / STEPS:10.1%}")
 
 # %% [markdown]
-# - **LLaMA 1** (section 2.3): AdamW with betas 0.9 and 0.95, weight decay 0.1, clipping at 1.0, 2,000 steps of warm-up,
-#   cosine to a tenth. The larger models get half the rate. Rates fall with size, ours for 154,000 parameters is thirty
-#   times theirs.
+# - **LLaMA 1** (section 2.3): AdamW with betas 0.9 and 0.95, weight decay 0.1, clipping at 1.0, 2,000 steps of
+#   warm-up, cosine to a tenth. The larger models get half the rate. Rates fall with size, ours for 154,560 parameters is
+#   thirty times theirs.
 # - **Llama 2** (section 2.2): the same, with $\varepsilon = 10^{-5}$ written down.
 # - **Llama 3 405B** (section 3.4): peak $8\times10^{-5}$, 8,000 steps of warm-up, cosine to $8\times10^{-7}$ over
 #   1,200,000 steps: to a *hundredth*. The batch grows with the run, from 4 to 8 to 16 million tokens. At the very end
@@ -1009,7 +1014,7 @@ for (question, guess), found in zip(prediction.items(), measured, strict=True):
 # - [13.1](../exercises/13_1_warm_up_and_cosine.md) Warm-up and cosine
 # - [13.2](../exercises/13_2_accumulate.md) The gradient of a batch in pieces
 # - [13.3](../exercises/13_3_loss_scale.md) A loss scale that finds itself
-# - [13.4](../exercises/13_4_build_a_training_loop.md) Build: a training loop that accumulates, clips, schedules and resumes exactly
+# - [13.4](../exercises/13_4_build_a_training_loop.md) Build a training loop that can be broken off
 #
 # ## What you can now do
 #
