@@ -727,8 +727,8 @@ print("binary logarithm of the scale over 60 steps:", *path)
 # Softmax does not see a constant added to all logits: $p_i = e^{x_i}/Z$ with $Z = \sum_i e^{x_i}$. So nothing holds
 # $\log Z$ in its place, and it wanders. In float32 it may; in 16 bits, a logit of 100 has a rounding error of a
 # quarter of a nat (bfloat16: eight bits of fraction, counting the leading one). PaLM added a small second loss,
-# $\zeta\,(\log Z)^2$ with $\zeta = 10^{-4}$, and reports that training became more stable (section 5). Its gradient is a push on all logits in proportion to their
-# probabilities:
+# $\zeta\,(\log Z)^2$ with $\zeta = 10^{-4}$, and reports that training became more stable (section 5). Its gradient
+# is a push on all logits in proportion to their probabilities:
 #
 # $$ \frac{\partial}{\partial x_i}\,\zeta\,(\log Z)^2 = 2\,\zeta \log Z \; p_i. $$
 
@@ -985,8 +985,8 @@ print(f"ours  {1e-2:10.1e}   {BATCH} rows {STEPS:9}   {20 / STEPS:10.1%}")
 
 # %% [markdown]
 # - **LLaMA 1** (section 2.3): AdamW with betas 0.9 and 0.95, weight decay 0.1, clipping at 1.0, 2,000 steps of
-#   warm-up, cosine to a tenth. The larger models get half the rate. Rates fall with size, ours for 154,560 parameters is
-#   thirty times theirs.
+#   warm-up, cosine to a tenth. The larger models get half the rate. Rates fall with size: ours, for 154,560
+#   parameters, is thirty times theirs.
 # - **Llama 2** (section 2.2): the same, with $\varepsilon = 10^{-5}$ written down.
 # - **Llama 3 405B** (section 3.4): peak $8\times10^{-5}$, 8,000 steps of warm-up, cosine to $8\times10^{-7}$ over
 #   1,200,000 steps: to a *hundredth*. The batch grows with the run, from 4 to 8 to 16 million tokens. At the very end

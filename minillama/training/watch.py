@@ -3,8 +3,8 @@
 Large runs meet sudden jumps of the loss that clipping does not prevent and no bug explains. PaLM met some 20,
 went back about 100 steps each time and left 200 to 500 batches out; the same batches did no harm to other
 weights (arXiv 2204.02311, section 5.1). Here a jump is noticed before the update: it is logged, or the one
-batch is skipped. Left out: going back. Where the weights themselves have gone bad, every later batch jumps, the
-log shows it, and an earlier checkpoint is the cure.
+batch is skipped. Left out: going back. Where the weights themselves have gone bad, every later batch jumps,
+the log shows it, and an earlier checkpoint is the cure.
 """
 
 from __future__ import annotations
