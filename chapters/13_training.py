@@ -222,12 +222,11 @@ base_gap = gap(trainer.model)
 
 # %% tags=["nbval-ignore-output"]
 first, last = unbroken[0], unbroken[-1]
-print(
-    f"step {first.step:3}: loss {first.loss:.3f}, norm of the gradient {first.grad_norm:.2f}, rate {first.lr:.5f}"
-)
-print(
-    f"step {last.step:3}: loss {last.loss:.3f}, norm of the gradient {last.grad_norm:.2f}, rate {last.lr:.5f}"
-)
+for done in (first, last):
+    print(
+        f"step {done.step:3}: loss {done.loss:.3f}, norm of the gradient {done.grad_norm:.2f},"
+        f" rate {done.lr:.5f}"
+    )
 print(f"gap to the floor on held-out stories: {base_gap:.3f} nats a token")
 
 # %%
@@ -487,8 +486,8 @@ for jumps in ([], [9.0] * 3):
     seen = np.array(values + jumps)
     spread = 1.4826 * np.median(np.abs(seen - np.median(seen)))
     print(
-        f"{len(jumps)} jumps in memory: the next one is judged at {(9 - np.median(seen)) / spread:4.1f} spreads from the"
-        f" median, {(9 - seen.mean()) / seen.std():4.1f} standard deviations from the mean"
+        f"{len(jumps)} jumps in memory: the next one lies {(9 - np.median(seen)) / spread:4.1f} spreads"
+        f" above the median, {(9 - seen.mean()) / seen.std():4.1f} standard deviations above the mean"
     )
 watch = SpikeWatch(deviations=10)
 print(
@@ -912,9 +911,8 @@ worst = {name: values.max() for name, values in differences.items()}
 
 # %% tags=["nbval-ignore-output"]
 for name, value in worst.items():
-    print(
-        f"{name:20} at worst {value:.3f} nats above the unbroken run, over the last ten of 30 steps {differences[name][-10:].mean():+.4f}"
-    )
+    late = differences[name][-10:].mean()
+    print(f"{name:20} at worst {value:.3f} nats above the unbroken run, at the end {late:+.3f}")
 
 # %%
 assert all(0.002 < value < 2 for value in worst.values())
@@ -948,12 +946,12 @@ plt.show()
 # the rate is back at its peak, in the middle of a run that had come down from it.
 #
 # The data is the mistake that does not heal. Whoever shuffles anew at every start, with a seed from the clock, reads
-# a quarter of these rows twice while others wait: the loss even looks *better*, because the model knows them.
+# a quarter of these rows twice while others wait: the loss can even look *better* for it.
 #
 # > **Departure: the schedule's ends.**
 # >
-# > - **Paper.** "A cosine learning rate schedule, such that the final learning rate is equal to 10% of the maximal
-# >   learning rate", with 2,000 steps of warm-up (arXiv 2302.13971, section 2.3). Where the rise begins is not said.
+# > - **Paper.** A cosine that ends at 10% of the peak, and 2,000 steps of warm-up (arXiv 2302.13971, section 2.3).
+# >   Where the rise begins is not said.
 # > - **Code.** Hugging Face's `get_cosine_schedule_with_warmup` falls to 0 and not to a tenth, and begins at 0: its
 # >   first step moves nothing. `get_cosine_with_min_lr_schedule_with_warmup` has the tenth.
 # > - **Here.** The first of $w$ warm-up steps has $1/(w+1)$ of the peak, and the last step exactly a tenth.
