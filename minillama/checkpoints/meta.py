@@ -26,7 +26,7 @@ from .dtypes import FLOATS, Array
 from .errors import CheckpointError
 from .meta_params import published_like, read_params, write_params
 from .meta_shards import FIRST, HEAD, TABLE, MetaShards
-from .pth_file import write_pth
+from .pth_writer import write_pth
 from .rotary import heads_of, to_half, to_interleaved
 from .source import Source, TensorInfo, match_tensors, read_json
 
