@@ -2,10 +2,11 @@ r"""A MinHash signature.
 
 Exercise 12.1 · 12_data · medium · 15 minutes
 
-A text is a set of shingles, each hashed to 32 bits. Its signature is the smallest value that each of $K$ hash
-functions takes on the set. Function number $k$ is $h \mapsto ((a_k h + b_k) \bmod 2^{64}) \gg 32$. Write it
-for arrays: the product wraps around in `uint64` by itself, which is the modulo. Then estimate the similarity
-of two sets.
+A text is a set of shingles (sequences of a few words), each hashed to 32 bits. Its signature is the smallest
+value that each of $K$ hash functions takes on the set. Function number $k$ is
+$h \mapsto ((a_k h + b_k) \bmod 2^{64}) \gg 32$, where $\gg 32$ shifts right by 32 bits and so keeps the upper
+half. Write it for arrays: the product wraps around in `uint64` by itself, which is the modulo. Then estimate,
+from two signatures, the Jaccard similarity of their sets: members in both over members in either.
 """
 
 import numpy as np

@@ -70,7 +70,7 @@ def tables(rng):
     return {"signatures": rng.integers(0, 2, size=size).astype(np.uint32), "bands": bands, "rows": rows}
 
 
-@candidates.law("one band of one row more finds no fewer", tables, seeds=4)
+@candidates.law("one band more finds all that was found before", tables, seeds=4)
 def one_more(candidates, signatures, bands, rows):
     fewer = candidates(signatures, bands - 1, rows)
     return set(fewer) <= set(candidates(signatures, bands, rows)), True

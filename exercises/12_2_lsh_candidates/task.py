@@ -2,9 +2,10 @@
 
 Exercise 12.2 · 12_data · medium · 20 minutes
 
-Signatures of $N$ texts are given. Two texts are candidates if they agree in **all** rows of **at least one**
-band. Find all pairs of candidates by grouping texts that share a key, not by comparing all pairs. Then write
-the probability with which two texts of similarity $s$ become candidates.
+MinHash signatures of $N$ texts are given, $K$ numbers each. Each is cut into $B$ bands of $R$ numbers, called
+the rows of the band. Two texts are candidates if they agree in **all** rows of **at least one** band. Find
+all pairs of candidates by grouping texts that share a key, not by comparing all pairs. Then write the
+probability with which two texts of Jaccard similarity $s$ become candidates.
 """
 
 import numpy as np

@@ -63,8 +63,8 @@ def not_normalised(shares, sizes, budget):
 
 
 @epochs.mistake(
-    "You divided the budget by the size of all sources together. Then all sources would be read in proportion"
-    " to their share alone; each is read over and over by its own size.",
+    "You divided by the tokens of all sources together. Epochs say how often one source is read: divide"
+    " what is drawn from it by the tokens that it alone has.",
     see=TABLE,
 )
 def over_all(shares, sizes, budget):
@@ -80,8 +80,8 @@ def no_shares(shares, sizes, budget):
 
 
 @epochs.mistake(
-    "Your result is one over the epochs or the like: how much of a source there is for each token of it that"
-    " is drawn. Epochs are tokens drawn over tokens there.",
+    "Your fraction stands upside down: tokens that there are over tokens drawn. Epochs are tokens drawn over"
+    " tokens that there are.",
     see=TABLE,
 )
 def upside_down(shares, sizes, budget):

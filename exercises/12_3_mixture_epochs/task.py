@@ -3,8 +3,9 @@ r"""From shares to epochs and draws.
 Exercise 12.3 · 12_data · medium · 20 minutes
 
 A mixture is given as shares of the *tokens*, in any unit. From it follow two things: how often each source is
-read when $T$ tokens are drawn in all, and with which probability the next *document* has to come from each
-source, so that the tokens come out as asked. The documents of different sources differ in length.
+read, its *epochs*, when $T$ tokens are drawn in all, and with which probability the next *document* has to
+come from each source, so that the tokens come out as asked. The documents of different sources differ in
+length.
 """
 
 import numpy as np
