@@ -26,7 +26,7 @@ from minillama.tokenizer.alphabet import from_letters
 from minillama.tokenizer.byte_level import ByteLevelBPE
 from minillama.tokenizer.errors import TokenizerError
 from minillama.tokenizer.pretokenize import PreTokenizer
-from minillama.tokenizer.sentencepiece_bpe import Kind, Piece, SentencePieceBPE
+from minillama.tokenizer.sentencepiece_bpe import Kind, Piece, Prefix, SentencePieceBPE
 from minillama.tokenizer.tokenizer import Tokenizer
 
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -38,6 +38,8 @@ MAX_ITEMS = 1 << 24
 """Longest array that is read; the largest vocabulary in use has 262,144 tokens."""
 
 UNUSED = 5
+SPACE_PREFIX = "minillama.space_prefix"
+"""A key of our own: a space is put in front of a text only if it is missing there."""
 KINDS: dict[int, Kind] = {1: "text", 2: "unknown", 3: "control", 4: "whole", 5: "control", 6: "byte"}
 """Types of tokens; 5 is unused."""
 
@@ -183,8 +185,8 @@ def _sentencepiece(
             f"{_key('scores')} has {len(scores)} entries; expected {len(tokens)} finite ones"
         )
     pieces = [Piece(*row) for row in zip(tokens, scores, kinds, strict=True)]
-    prefix = metadata.get(_key("add_space_prefix"), True)
-    return SentencePieceBPE(pieces, None, "always" if prefix else "never")
+    prefix: Prefix = "always" if metadata.get(_key("add_space_prefix"), True) else "never"
+    return SentencePieceBPE(pieces, None, "missing" if metadata.get(SPACE_PREFIX) == "missing" else prefix)
 
 
 def _byte_level(

@@ -2,7 +2,9 @@
 
 llama.cpp knows splitting patterns by name only, looks whole words up first in LLaMA 3's, and wants as many
 tokens as the model has rows. So the pattern has to be one that has a name, and rows without a token get one
-that is never used.
+that is never used. It puts a space in front of a text always or never: of a tokenizer that does so only if
+there is none (transformers 5 writes LLaMA's like this) a key of our own tells, and llama.cpp takes it for
+always.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from typing import Any
 
 from minillama.tokenizer.alphabet import to_letters
 from minillama.tokenizer.byte_level import ByteLevelBPE
-from minillama.tokenizer.gguf_vocab import PATTERN_NAMES, UNUSED, padding_name
+from minillama.tokenizer.gguf_vocab import PATTERN_NAMES, SPACE_PREFIX, UNUSED, padding_name
 from minillama.tokenizer.hf_json_writer import all_splits
 from minillama.tokenizer.pretokenize import PATTERNS, PreTokenizer
-from minillama.tokenizer.sentencepiece_bpe import UNKNOWN_TEXT
+from minillama.tokenizer.sentencepiece_bpe import UNKNOWN_TEXT, SentencePieceBPE
 from minillama.tokenizer.sentencepiece_writer import TYPES, checked
 from minillama.tokenizer.tokenizer import Tokenizer
 
@@ -63,7 +65,10 @@ def to_metadata(tokenizer: Tokenizer, n_rows: int) -> dict[str, Any]:
     ends = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
     table |= {key: token_id for key, token_id in ends.items() if token_id is not None}
     table |= {"add_bos_token": tokenizer.bos_id is not None, "add_eos_token": False}
-    return {f"tokenizer.ggml.{key}": value for key, value in table.items()}
+    entries = {f"tokenizer.ggml.{key}": value for key, value in table.items()}
+    if isinstance(model, SentencePieceBPE) and model.prefix == "missing":
+        entries[SPACE_PREFIX] = model.prefix
+    return entries
 
 
 def _byte_level(tokenizer: Tokenizer, model: ByteLevelBPE) -> dict[str, Any]:
@@ -109,7 +114,7 @@ def _sentencepiece(tokenizer: Tokenizer) -> dict[str, Any]:
         "tokens": [piece.text for piece in model.pieces],
         "scores": scores,
         "token_type": [TYPES[kind] for kind in kinds],
-        "add_space_prefix": model.prefix == "always",
+        "add_space_prefix": model.prefix != "never",
     }
     return table | ({"unknown_token_id": kinds.index("unknown")} if "unknown" in kinds else {})
 

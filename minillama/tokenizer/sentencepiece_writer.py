@@ -45,6 +45,11 @@ def write(tokenizer: Tokenizer) -> bytes:
     1
     """
     model, scores = checked(tokenizer)
+    if model.prefix == "missing":
+        raise ValueError(
+            "the tokenizer puts a space in front of a text only if there is none, which a SentencePiece"
+            " model cannot express; expected always or never"
+        )
     out = bytearray()
     for piece, score in zip(model.pieces, scores, strict=True):
         inner = _bytes(1, piece.text.encode()) + _float(2, score) + _number(3, TYPES[piece.kind])
@@ -72,11 +77,6 @@ def checked(tokenizer: Tokenizer) -> tuple[SentencePieceBPE, list[float]]:
     model = tokenizer.model
     if not isinstance(model, SentencePieceBPE):
         raise ValueError(f"the tokenizer is a {type(model).__name__}; expected SentencePiece's BPE")
-    if model.prefix == "missing":
-        raise ValueError(
-            "the tokenizer puts a space in front of a text only if there is none, which a SentencePiece"
-            " vocabulary cannot express; expected always or never"
-        )
     if tokenizer.specials.always:
         raise ValueError(
             f"{min(tokenizer.specials.always)!r} is recognised in text before SentencePiece sees it, which"

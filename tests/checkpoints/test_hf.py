@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import minillama
-from minillama.checkpoints import CheckpointError
+from minillama.checkpoints import FORMATS, CheckpointError
 from minillama.data.corpora import fetch
 
 from .samples import (
@@ -264,6 +264,25 @@ def test_what_the_format_cannot_express_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_shard_bytes is 0"):
         minillama.save(model(), None, tmp_path / "m", format="hf", max_shard_bytes=0)
     assert not (tmp_path / "m").exists()
+
+
+def test_transformers_own_llama_tokenizer_goes_on_to_every_format(tmp_path: Path) -> None:
+    """Version 5 puts a space in front of a text only if there is none."""
+    root = json.loads(TOKENIZERS["SentencePiece"]().to_json())["model"]
+    merges = [tuple(pair) for pair in root["merges"]]
+    made = transformers.LlamaTokenizer(vocab=root["vocab"], merges=merges)
+    minillama.save(model(), None, tmp_path / "m", format="hf")
+    made.save_pretrained(tmp_path / "m")
+    ours, tokenizer = minillama.load(tmp_path / "m")
+    assert tokenizer is not None
+    for text in (*TEXTS, " the cat", "  the"):
+        ids = made(text, add_special_tokens=False)["input_ids"]
+        assert tokenizer.encode(text, allowed_special="all") == ids
+        for format in FORMATS:
+            minillama.save(ours, tokenizer, tmp_path / format, format=format)
+            again = minillama.load(tmp_path / format)[1]
+            assert again is not None
+            assert again.encode(text, allowed_special="all") == ids
 
 
 @pytest.mark.slow
