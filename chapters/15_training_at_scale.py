@@ -9,8 +9,9 @@
 # %% [markdown]
 # # 15 · Training at scale
 #
-# **Question.** LLaMA 65B fits on no machine, and on one it would have taken a lifetime. How do 2,048 of them train
-# one model, and what have they to say to each other so that it is the *same* model?
+# **Question.** While it was trained, LLaMA 65B fitted on no GPU, nor on a machine with eight, and one GPU would have
+# computed for more than a lifetime. How do 2,048 of them train one model, and what have they to say to each other so
+# that it is the *same* model?
 #
 # [Chapter 11](11_the_family_by_the_numbers.md) did the sums: 16 bytes a parameter while it is trained, a thousand
 # gigabytes for the 65B, and 21 days on 2,048 GPUs. It shared out the bytes with a division sign. This chapter does
@@ -19,7 +20,7 @@
 # single one, three ways, for twenty steps. The losses should agree. The question is to which digit.
 #
 # You will need no cluster. Everything that makes distributed training right or wrong happens with two processes on
-# one CPU, and most of it with none, in a world that we write in eight lines.
+# one CPU, and most of it with none, in a world that we write in a few lines.
 
 # %%
 import os
@@ -246,8 +247,9 @@ plt.show()
 # $$ \text{sent by each process} = \underbrace{\tfrac{n-1}{n}S}_{\text{reduce-scatter}} + \underbrace{\tfrac{n-1}{n}S}_{\text{all-gather}} = 2\,\tfrac{n-1}{n}\,S \;<\; 2S. $$
 #
 # **However many processes there are, each sends less than twice its array.** That is the sentence that large training
-# runs stand on. (No all-reduce can do with less: Patarasuk and Yuan, 2009. What does grow is the number of steps,
-# $2(n-1)$, each with its delay; for small arrays libraries use trees, which send more and wait less.)
+# runs stand on. (No all-reduce among the processes alone can do with less: Patarasuk and Yuan, 2009. What does grow
+# is the number of steps, $2(n-1)$, each with its delay. For small arrays libraries use trees, whose steps grow only
+# as $\log n$.)
 #
 # And keep in mind that the all-reduce fell into two halves. Half of what is called "sharding" is the art of doing
 # something clever between them.
@@ -347,7 +349,7 @@ print(f"mean of the processes' means: {distance(averaged, alone):.0%} off")
 # >   own mean loss trains on a mean of means.
 # > - **Here.** `Llama.loss_sums` returns sums. The trainer adds up the targets over all processes first, divides
 # >   once, and multiplies by the number of processes, to undo the average.
-# > - **What changes.** Nothing while all have equally many targets; the table above where they have not.
+# > - **What changes.** Nothing while all have equally many targets; the last line above where they have not.
 #
 # How many bytes? The gradients of a 7B in 16 bits are 13.5 GB, so a step sends nearly 27 GB from every GPU, whatever
 # their number. That can be had cheaply, because most of it overlaps: the gradient of the last layer is ready first,
@@ -398,8 +400,9 @@ print(f"moments in each: {moments[0]:,} bytes; in one alone: {2 * start.nbytes:,
 print(f"sent by each process in a step: {times:.2f} times the weights")
 
 # %% [markdown]
-# One eighth of the moments, one eighth of the arithmetic, the same traffic, the same bits. There is no catch. This is
-# **ZeRO** (Rajbhandari and others, 2019), in three stages:
+# One eighth of the moments, one eighth of AdamW's arithmetic, the same traffic, the same bits. There is hardly a
+# catch (clipping needs the norm of the whole gradient: one number more to add up). This is **ZeRO** (Rajbhandari and
+# others, 2019), in three stages:
 #
 # | stage | shared out | traffic of each process, in weights |
 # |---|---|---|
@@ -622,7 +625,8 @@ print(f"0-7 forward, a-h backward, . waiting: {idle:.0%} of the time", end=", ")
 print(f"(p-1)/(m+p-1) = {(p - 1) / (m + p - 1):.0%}")
 
 # %% [markdown]
-# The *bubble* shrinks with more micro-batches, whose activations all have to be kept. Pipelines send little (one
+# This waiting is called the *bubble*. It shrinks with more micro-batches (parts of the batch that follow each other),
+# whose activations, in this order of things, all have to be kept. Pipelines send little (one
 # activation at each cut, to one neighbour), so they can go where the network is slow. Our library has none. Llama 3's
 # 405B has 126 layers and not 128 because one was taken from its pipeline's first stage and one from the last, which
 # have the embedding and the head to carry besides (section 3.3.2 of its paper).
@@ -831,7 +835,7 @@ right.axhline(
 )
 right.set(
     xlabel="step",
-    ylabel="difference from one process (1e-7 nats)",
+    ylabel="difference (1e-7 nats)",
     title="and what sets them apart",
 )
 right.set(ylim=(-0.2, 7))
@@ -858,9 +862,10 @@ plt.show()
 # torchrun --nproc-per-node=8 -m minillama train --corpus poems.txt --parallel fsdp --tensor-parallel 2 --recompute
 # ```
 #
-# **With GPUs nothing changes.** If there is one for each process, the processes talk over NCCL in place of gloo,
-# which makes the ring of this chapter out of NVLink and network cards. The commands are the same. What this page
-# cannot show is speed: two processes on two cores of one machine only share what one would have had.
+# **With GPUs nothing changes.** If there is one for each process, the processes talk through NCCL, NVIDIA's library of
+# collectives, in place of gloo, the one for CPUs. NCCL makes the ring of this chapter out of NVLink, the fast links
+# inside a machine, and network cards. The commands are the same. What this page cannot show is speed: two processes
+# on two cores only share what one would have had.
 #
 # ## When one of them dies
 #
@@ -924,10 +929,10 @@ print("are those of the unbroken run within 2e-6 nats")
 
 # %% [markdown]
 # The survivor noticed at once, because its connection broke; had the other only fallen asleep, it would have waited
-# for five minutes. The two steps after the checkpoint were lost, as the formula says. And the weights, which had been
-# in two halves, with their moments, were put together by whoever needed them. On the command line, `--resume` does
-# this. With the same number of processes as before the result is the unbroken run's bit for bit; the package's tests
-# kill a process to see it.
+# for five minutes. The two steps after the checkpoint were lost and done again: by the formula it is half an
+# interval, two and a half, on average. And the weights, which had been in two halves, with their moments, were put
+# together by whoever needed them. On the command line, `--resume` does this. With the same number of processes as
+# before the result is the unbroken run's bit for bit; the package's tests kill a process to see it.
 #
 # ## In the real LLaMA
 #
@@ -952,6 +957,9 @@ print(f"{plan.mfu:.1%} with the scores of attention")
 took = plan.footprint
 print(f"{took.gpu_hours:,.0f} GPU-hours, {took.mwh:.0f} MWh", end=", ")
 print(f"{took.tonnes:.0f} t CO2 equivalent")
+memory = plan.fit.memory
+print(f"the planner's layout: {plan.fit.layout};", end=" ")
+print(f"{memory.total / 1e9:.0f} GB on each, {memory.activations / 1e9:.0f} of activations")
 print("\ntable 15     GPU-hours   MWh printed, computed   tonnes printed, computed")
 for run, hours, mwh, tonnes in (
     ("LLaMA-7B", 82_432, 36, 14),
@@ -967,58 +975,126 @@ for run, hours, mwh, tonnes in (
 # Energy is GPU-hours × 400 W × 1.1 for the building, carbon 0.385 tonnes a megawatt-hour (section 6). The table's
 # hours for the 65B are 20.8 days to the digit: [chapter 11](11_the_family_by_the_numbers.md) looks at it closely.
 # Here we can answer what it had to leave open. By memory alone the 65B fits with everything sharded over 2,048 GPUs
-# and no matrix cut. **Would the network have carried it?** A step takes 5.4 seconds. Everything that is sent has to
-# fit into that.
+# and no matrix cut, and that is the layout which `minillama plan` proposes. **Would the network have carried it?** A
+# step takes 5.4 seconds. Everything that is sent has to fit into that.
+#
+# It is not enough to count what each GPU sends. Eight of them stand in one machine, joined by fast links, and only
+# what leaves the machine goes through a network card. A ring can be laid so that it visits the eight one after the
+# other before it goes to the next machine: then one hop in eight leaves. And with as many rings as there are cards,
+# each with its share of the array and each leaving through another card, all cards work. Let there be a card of 200
+# Gb/s for each GPU, as in NVIDIA's own machines with eight A100s. (NCCL reckons in the same way: of the $n-1$ steps
+# of a gather it takes as many to be between machines as there are machines, less one.)
 
 
 # %%
+net = Network(32)  # four machines of eight in a row: 7 sends to 8, 15 to 16, ...
+all_reduce([np.zeros(64) for _ in range(32)], net)
+leave = sum(net.sent[7::8]) / sum(net.sent)
+assert leave == 1 / 8
+print(f"a ring through 4 machines of 8: {leave:.3f} of the bytes leave a machine")
+
+
 def traffic(tensor):
-    """GB that each GPU sends in a step of LLaMA 65B: within its replica, and between."""
-    cfg, data = LlamaConfig.named("llama-1-65b"), gpus // tensor
-    sharding = 3 * 2 * N / tensor * (data - 1) / data  # two gathers, one scatter, 16 bits
+    """GB in a step of LLaMA 65B: sent by a GPU within its replica, between; by a card."""
+    cfg, data, side = LlamaConfig.named("llama-1-65b"), gpus // tensor, min(tensor, 8)
+    between = 3 * 2 * N / tensor * (data - 1) / data  # two gathers, one scatter, 16 bits
     tokens = 2**22 / data  # of one replica
     one = 2 * (tensor - 1) / tensor * tokens * cfg.dim * 2  # an all-reduce of (tokens, C)
-    return 4 * cfg.n_layers * one / 1e9, sharding / 1e9
+    within = 4 * cfg.n_layers * one
+    card = (between * side / 8, within / 8 if tensor > 8 else 0)  # one hop in 8 / side
+    return within / 1e9, between / 1e9, [sent / 1e9 for sent in card]
 
 
-print("GPUs to a matrix   within a replica          between replicas")
+NVLINK, CARD = 300, 25  # GB/s in one direction: A100's NVLink, a card of 200 Gb/s
+print("\n           a GPU sends               a card sends           arithmetic")
+print("tensor   within    between    weights   activations          waits")
 for tensor in (1, 2, 4, 8, 16):
-    within, between = traffic(tensor)
-    print(f"{tensor:16} {within:8.0f} GB, {within / step:4.0f} GB/s", end="")
-    print(f"{between:13.0f} GB, {between / step:4.0f} GB/s")
+    within, between, (weights, acts) = traffic(tensor)
+    wait = max(within / NVLINK, acts / CARD)
+    print(f"{tensor:6} {within:5.0f} GB {between:7.0f} GB {weights:7.0f} GB", end="")
+    print(f"{acts:11.0f} GB {wait:10.1f} s = {wait / step:3.0%}")
+whole, _ = traffic(1)[1:]
+print(f"no matrix cut: a GPU sends {whole / step:.0f} GB/s,", end=" ")
+print(f"a card {whole / 8 / step:.0f} GB/s of its {CARD}")
 
 # %% [markdown]
-# With whole matrices each GPU would send 73 GB every second, all the time, through the network between machines. A
-# network card of 200 Gb/s carries 25. With eight GPUs to a matrix it is 9, and 28 GB/s more stay inside the machine,
-# where an A100's NVLink has 300 in each direction. **That is what the cut through the matrices is for**, and why it
-# stops at eight, the usual number of GPUs in one machine. (The paper names model and sequence parallelism and the
-# overlap of communication with computation, section 2.4. It does not print its layout or its network; the table is
-# ours. It assumes that a replica takes its share of a step in one pass: with more passes the weights are gathered
-# more often.)
+# With whole matrices each GPU sends 73 GB every second, all the time. If all of it went through a card of 25 GB/s, as
+# in a ring that is laid carelessly, the run would take nearly three times as long. But seven eighths stay inside the
+# machines, and a card sends 9. **And the cut changes nothing in that**, up to eight GPUs to a matrix: in each gather
+# every machine has to be told once all the weights that it does not have, whichever of its GPUs asks for them. By
+# bytes alone the network would have carried the uncut layout.
 #
-# **The 405B** (Llama 3's paper, table 4) was cut in every direction. Eight GPUs share each matrix, 16 such groups
-# form a pipeline, and 128 pipelines read different texts. In the last stage, with texts of 131,072 tokens, 16 GPUs
-# share one text.
+# The last column is the price of a cut: activations that are added up while the arithmetic waits, as if each link
+# gave all that its maker says. Inside a machine that is a tenth of the step at most. With 16 GPUs to a matrix the
+# sums go through the cards, and it is nearly a third. That is why one stops at eight.
+#
+# Why then did the 65B cut its matrices at all? *The paper's reason is memory* (section 2.4). It wanted to keep
+# activations in place of computing them again, and to have room for them it used model and sequence parallelism,
+# "as described by" Korthikanti and others (2022); the communication was overlapped with the arithmetic as far as
+# possible. It prints neither its layout nor its network, nor whether weights were sharded. The rest is *our
+# reckoning*. First, what has to fit if they were not:
 
 # %%
-print("   GPUs = tensor x context x pipeline x data   TFLOP/s   MFU")
-for total, cuts, rate in (
-    (8_192, (8, 1, 16, 64), 430),
-    (16_384, (8, 1, 16, 128), 400),
-    (16_384, (8, 16, 16, 8), 380),
+big = LlamaConfig.named("llama-1-65b")
+print("GB on each GPU, for 2,048 GPUs, a step in one pass")
+for tensor in (1, 8):
+    for zero, what in ((2, "weights whole"), (3, "weights sharded")):
+        layout = accounting.Layout(data=gpus // tensor, tensor=tensor, zero=zero)
+        need = accounting.training_memory(big, tensor, 2048, layout, logits_at_once=2048)
+        print(f"   tensor {tensor}, {what:15} {need.total / 1e9:4.0f} of 80")
+
+block = (N - 2 * big.vocab_size * big.dim - big.dim) / big.n_layers  # its weights
+forward = step / 3 / big.n_layers  # of a step: a third forward, two thirds backward
+print(f"\na block: {2 * block / 1e9:.2f} GB; its forward pass takes {1e3 * forward:.0f} ms")
+for tensor in (1, 8):
+    hops, between = gpus // tensor - 1, gpus // 8 - 1  # of a gather; from machine to machine
+    delay = (hops - between) * 3.4e-6 + between * 14e-6
+    sending = 2 * block / 8 / (CARD * 1e9)
+    print(f"   tensor {tensor}: gathered in {hops:4} steps:", end=" ")
+    print(f"{1e3 * delay:3.0f} ms of delays + {1e3 * sending:.0f} ms of sending")
+
+# %% [markdown]
+# So there are three reasons to cut:
+#
+# - **Memory.** If the processes keep their weights and do not gather them (ZeRO 2), 65 billion of them fit only cut.
+#   Sharded, they fit either way.
+# - **Whole texts.** A step's 4M tokens are 2,048 sequences of 2,048. Unless matrices or texts are cut, a GPU takes at
+#   least one. 2,048 GPUs are just possible, with one sequence each, whose activations all lie on one GPU. With more
+#   GPUs, a smaller batch or longer texts it is over. With eight to a matrix there are 256 replicas of eight
+#   sequences.
+# - **Delay.** A ring of 2,047 steps waits 2,047 times. NCCL's tables allow 3.4 microseconds for a step over NVLink
+#   and 14 over the network (`tuning.cc`; an older version had 9.6). So a gather takes most of the time that a block
+#   computes, and must go right every time to stay hidden; through 255 steps it takes half. And its messages are
+#   eight times as long, which networks like better.
+#
+# At LLaMA's size it could have been done without. It would have been tight, and no larger run could follow. (The table assumes
+# that a replica takes its share of a step in one pass: with more passes the weights are gathered more often.)
+#
+# **The 405B** (Llama 3's paper, table 4) was such a larger run, and was cut in every direction. Eight GPUs share each
+# matrix, 16 such groups form a pipeline, and 128 pipelines read different texts. In the last stage, with texts of
+# 131,072 tokens, 16 groups share one text (*context parallelism*). A step has 16M tokens:
+
+# %%
+print("   GPUs = tensor x context x pipeline x data   TFLOP/s   MFU   sequences")
+for total, cuts, rate, length in (
+    (8_192, (8, 1, 16, 64), 430, 8192),
+    (16_384, (8, 1, 16, 128), 400, 8192),
+    (16_384, (8, 16, 16, 8), 380, 131_072),
 ):
     assert math.prod(cuts) == total
     shape = " x ".join(f"{cut:3}" for cut in cuts)
-    print(f"{total:7,} = {shape} {rate:17} {rate / 989.4:7.1%}")
+    print(f"{total:7,} = {shape} {rate:17} {rate / 989.4:7.1%} {2**24 // length:9,}")
     if total == 16_384 and cuts[1] == 1:
         n_405 = LlamaConfig.named("llama-3.1-405b").n_params()
         seconds = 2**24 * 6 * n_405 / (total * rate * 1e12)
 print(f"16M tokens in {seconds:.1f} s a step")
 
 # %% [markdown]
-# Data parallelism was FSDP without gathering the weights a second time; no activations were recomputed at 8K; the
-# gradients were added up in float32 (section 3.3.2). The order of the four is the order of how much they have to say:
-# matrices are cut where the links are fastest, and the batch where they are slowest.
+# There are far fewer sequences than GPUs: data parallelism alone could not use them. (The paper prints an MFU of 41
+# per cent in the second row, where its rounded 400 gives 40.4.) Data parallelism was FSDP without gathering the
+# weights a second time; no activations were recomputed at 8K; the gradients were added up in float32 (section 3.3.2).
+# The order of the four is the order of how much they have to say: matrices are cut where the links are fastest, and
+# the batch where they are slowest.
 #
 # ## Your predictions
 
@@ -1051,7 +1127,7 @@ for (what, guess), value in zip(prediction.items(), found, strict=True):
 # - Cut a LLaMA's matrices so that each block waits twice, and prove the cut right in one process.
 # - Trade activations for arithmetic, and measure both sides.
 # - Train one model in several processes, and know by which test a wrong program gives itself away.
-# - Say why a layout that fits the memory may not fit the network, and how often to write a checkpoint.
+# - Count what a layout sends over each link, and what limits it besides; and say how often to write a checkpoint.
 #
 # [Chapter 16](16_evaluation.md) asks what all this training was good for.
 #
@@ -1069,5 +1145,6 @@ for (what, guess), value in zip(prediction.items(), found, strict=True):
 # - Chen and others (2016), *Training Deep Nets with Sublinear Memory Cost*, arXiv 1604.06174.
 # - P. Patarasuk, X. Yuan (2009), *Bandwidth optimal all-reduce algorithms for clusters of workstations*, Journal of
 #   Parallel and Distributed Computing 69(2).
+# - NVIDIA, *NCCL*, `src/graph/tuning.cc` in github.com/NVIDIA/nccl: steps and delays of its rings.
 # - J. W. Young (1974), *A first order approximation to the optimum checkpoint interval*, Communications of the
 #   ACM 17(9).

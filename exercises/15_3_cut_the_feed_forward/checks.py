@@ -142,9 +142,7 @@ def averaged(x, w_gate, w_up, w_down, n):
     return [act(x @ gate, x @ up) @ down / n for gate, up, down in parts]
 
 
-@feed_forward_parts.mistake(
-    "Gate and up have changed places: silu belongs to the gate.", see="Cut the matrices: tensor parallel"
-)
+@feed_forward_parts.mistake("Gate and up have changed places: silu belongs to the gate.", see=CUT)
 def swapped(x, w_gate, w_up, w_down, n):
     checked(w_gate, n)
     parts = zip(chunks(w_gate, n, 1), chunks(w_up, n, 1), chunks(w_down, n, 0), strict=True)
@@ -152,8 +150,8 @@ def swapped(x, w_gate, w_up, w_down, n):
 
 
 @feed_forward_parts.mistake(
-    "silu is missing: this is a product of two linear layers. Without it one could cut anywhere, and"
-    " would not need a layer at all.",
+    "silu is missing: gate and up are multiplied as they come out of their matrices. Every hidden channel's"
+    " gate goes through silu first.",
     see=CUT,
 )
 def no_silu(x, w_gate, w_up, w_down, n):
