@@ -12,7 +12,21 @@ from typing import Annotated, Any
 
 import typer
 
-from . import bench, convert, data, doctor, errors, eval, exercise, generate, inspect, plan, tokenizer, tour, train
+from . import (
+    bench,
+    convert,
+    data,
+    doctor,
+    errors,
+    eval,
+    exercise,
+    generate,
+    inspect,
+    plan,
+    tokenizer,
+    tour,
+    train,
+)
 
 app = typer.Typer(
     name="minillama",
