@@ -12,7 +12,7 @@ Touvron et al. 2023, arXiv 2302.13971, section 2; Llama 2, arXiv 2307.09288, sec
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -131,12 +131,19 @@ class Llama(nn.Module):
             raise ValueError(f"documents have shape {tuple(documents.shape)}, tokens {tuple(tokens.shape)}")
         x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
         cos, sin = rope_table(self.cfg, start, end, x.dtype, x.device)
-        mask = attention_mask(start, end, self.cfg.sliding_window, documents, x.device)
+        mask = self._mask(start, end, documents)
         for index, block in enumerate(self.layers):
             x = block(x, cos, sin, mask, cache, index)
         if cache is not None:
             cache.length = end
         return self.norm(x)
+
+    def _mask(
+        self, start: int, end: int, documents: Int[Tensor, "B T"] | None = None
+    ) -> Bool[Tensor, "*documents T S"] | None:
+        """Return who may see whom; None: plain causal."""
+        device = self.tok_embeddings.weight.device
+        return attention_mask(start, end, self.cfg.sliding_window, documents, device)
 
     def loss(
         self,
