@@ -585,7 +585,7 @@ tour = LlamaConfig(
 
 
 class OneAhead(Llama):
-    def _mask(self, start, end):
+    def _mask(self, start, end, documents):
         return torch.ones(end - start, end, dtype=torch.bool).tril(1 + start)
 
 

@@ -131,18 +131,19 @@ class Llama(nn.Module):
             raise ValueError(f"documents have shape {tuple(documents.shape)}, tokens {tuple(tokens.shape)}")
         x = self.tok_embeddings(tokens)  # (B, T) -> (B, T, C)
         cos, sin = rope_table(self.cfg, start, end, x.dtype, x.device)
-        mask = self._mask(start, end)
-        if documents is not None:
-            mask = attention_mask(start, end, self.cfg.sliding_window, documents, x.device)
+        mask = self._mask(start, end, documents)
         for index, block in enumerate(self.layers):
             x = block(x, cos, sin, mask, cache, index)
         if cache is not None:
             cache.length = end
         return self.norm(x)
 
-    def _mask(self, start: int, end: int) -> Bool[Tensor, "T S"] | None:
-        """Return who may see whom, documents apart; None: plain causal."""
-        return attention_mask(start, end, self.cfg.sliding_window, None, self.tok_embeddings.weight.device)
+    def _mask(
+        self, start: int, end: int, documents: Int[Tensor, "B T"] | None
+    ) -> Bool[Tensor, "*documents T S"] | None:
+        """Return which of the `end` keys each of the queries from `start` on may see; None: plain causal."""
+        device = self.tok_embeddings.weight.device
+        return attention_mask(start, end, self.cfg.sliding_window, documents, device)
 
     def loss(
         self,
