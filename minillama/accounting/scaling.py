@@ -115,7 +115,8 @@ class ScalingLaw:
 
             D (alpha u / (beta (R - u)) - 1) = D_inf / 3
 
-        whose left side grows with u: one root, found by halving. Without use it is the optimum of training.
+        whose left side is negative up to the optimum of training and grows beyond it: one root, found by
+        halving. Without use it is that optimum.
 
         Parameters
         ----------

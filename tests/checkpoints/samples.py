@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gguf
 import sentencepiece
 import torch
 
@@ -136,3 +137,18 @@ def assert_encodes_equally(a: Tokenizer | None, b: Tokenizer | None) -> None:
 
 def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
+
+
+def gguf_writer(path: Path, cfg: LlamaConfig) -> gguf.GGUFWriter:
+    """The `gguf` library's writer, told the shape of a model as converters tell it."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_vocab_size(cfg.vocab_size)
+    writer.add_embedding_length(cfg.dim)
+    writer.add_block_count(cfg.n_layers)
+    writer.add_head_count(cfg.n_heads)
+    writer.add_head_count_kv(cfg.n_kv_heads)
+    writer.add_feed_forward_length(cfg.hidden_dim)
+    writer.add_context_length(cfg.max_seq_len)
+    writer.add_rope_freq_base(cfg.rope_theta)
+    writer.add_layer_norm_rms_eps(cfg.norm_eps)
+    return writer

@@ -18,6 +18,8 @@ from minillama.quantization import dequantize
 from minillama.reference import ReferenceLlama, init_weights, permute_rows
 from minillama.tokenizer import Tokenizer
 
+from .samples import gguf_writer
+
 CFG = LlamaConfig(vocab_size=40, dim=64, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=96, max_seq_len=32)
 THEIRS = {
     "tok_embeddings": "token_embd", "attention_norm": "attn_norm", "attention.wq": "attn_q",
@@ -28,16 +30,7 @@ THEIRS = {
 
 def write(path, cfg: LlamaConfig, weights: dict[str, np.ndarray], kind: str, leave_out: str = "") -> None:
     """A file as converters write it: matrices in `kind`, norms in F32, rotated rows interleaved."""
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_vocab_size(cfg.vocab_size)
-    writer.add_embedding_length(cfg.dim)
-    writer.add_block_count(cfg.n_layers)
-    writer.add_head_count(cfg.n_heads)
-    writer.add_head_count_kv(cfg.n_kv_heads)
-    writer.add_feed_forward_length(cfg.hidden_dim)
-    writer.add_context_length(cfg.max_seq_len)
-    writer.add_rope_freq_base(cfg.rope_theta)
-    writer.add_layer_norm_rms_eps(cfg.norm_eps)
+    writer = gguf_writer(path, cfg)
     for name, value in weights.items():
         if name == leave_out:
             continue

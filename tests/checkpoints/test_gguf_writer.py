@@ -28,6 +28,7 @@ from .samples import (
     assert_same,
     byte_level,
     config,
+    gguf_writer,
     model,
     pieces,
     transformers,
@@ -111,16 +112,7 @@ def foreign(path: Path, divisors: np.ndarray | None = None, **more: Any) -> None
     """A file as llama.cpp's converter writes it: no keys of ours."""
     made = model(rope_theta=500_000.0, dim=256, n_heads=2, n_kv_heads=1)
     cfg = made.cfg
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_vocab_size(cfg.vocab_size)
-    writer.add_embedding_length(cfg.dim)
-    writer.add_block_count(cfg.n_layers)
-    writer.add_head_count(cfg.n_heads)
-    writer.add_head_count_kv(cfg.n_kv_heads)
-    writer.add_feed_forward_length(cfg.hidden_dim)
-    writer.add_context_length(cfg.max_seq_len)
-    writer.add_rope_freq_base(cfg.rope_theta)
-    writer.add_layer_norm_rms_eps(cfg.norm_eps)
+    writer = gguf_writer(path, cfg)
     for key, value in more.items():
         getattr(writer, key)(value)
     if divisors is not None:
