@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..config import LlamaConfig
 
 BAR = 30  # characters for a GPU's whole memory
-PACKAGE_LOGITS = 2**24  # as minillama.model.llama.LOGITS_AT_ONCE, not imported: it would bring torch along
+PACKAGE_LOGITS = 2**24  # as minillama.kernels.eager.LOGITS_AT_ONCE, not imported: it would bring torch along
 
 
 def _list_devices(asked: bool) -> bool:

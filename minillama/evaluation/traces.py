@@ -3,8 +3,9 @@
 The model is watched, not changed: hooks on its modules see what goes in and comes out, and are taken off
 again. Left out: gradients, and the cache.
 
-    outputs of   tok_embeddings, the norms, wq wk wv wo, w_gate w_up w_down, the blocks, output
-    inputs of    wo (= mixed), ffn_norm (= attention_residual), w_down (= swiglu)
+    outputs of   tok_embeddings, the norms, wq wk wv wo, w_gate w_up w_down, the blocks, output; ours has
+                 ffn_norm put out the sum as well (= attention_residual)
+    inputs of    wo (= mixed), w_down (= swiglu), and of transformers ffn_norm (= attention_residual)
     rope         q_rope, k_rope: no module has them; the operation table reports them, and of transformers
                  the function that turns them
     weights      of transformers with eager attention. Ours is fused and never holds them all: what comes
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from ..checkpoints.hf_names import from_hf
 from ..kernels import ops
 from ..model import Llama
+from ..model.layers import AddRMSNorm
 from .peers import float64_throughout
 
 INSIDE = (
@@ -97,7 +99,8 @@ def trace_torch(model: Llama, tokens: Integer[np.ndarray, "B T"]) -> dict[str, O
 
         def hear(operation: str, output: Any) -> None:
             if operation == "rope":
-                rotated(output)
+                for tensor in output:
+                    rotated(tensor)
 
         with ops.observed(hear):
             run(model, tokens)
@@ -158,6 +161,10 @@ def watched(
     def puts_out(name: str, module: nn.Module, args: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             record(name, output)
+        elif isinstance(module, AddRMSNorm):
+            normed, stream = output
+            record(name.removesuffix("ffn_norm") + READ_BY["ffn_norm"], stream)
+            record(name, normed)
         elif name.endswith(".attention") and output[1] is not None:
             record(f"{name}.weights", output[1])
 
@@ -172,7 +179,7 @@ def watched(
             if isinstance(module, nn.Identity):
                 continue  # stands where a configuration has no operation
             handles = [module.register_forward_hook(partial(puts_out, name))]
-            if part in READ_BY:
+            if part in READ_BY and not isinstance(module, AddRMSNorm):  # that reads the branch alone
                 read = name.removesuffix(part) + READ_BY[part]
                 handles.append(module.register_forward_pre_hook(partial(reads, read)))
             if part == "attention":

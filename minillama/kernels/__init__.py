@@ -1,19 +1,32 @@
 """Backends of the operations that the model is made of, and the one switch between them.
 
 The model calls `minillama.kernels.ops`; which code runs is decided here, by name:
-``eager`` is plain PyTorch and the specification of every other backend. The fused ones
-(``cpp``, ``triton``, ``triton-interpret``) join the same table as they are written.
 
-The environment variable ``MINILLAMA_BACKEND`` (a backend's name, or ``auto``) chooses at start.
+    eager             plain PyTorch, the specification of the others     everywhere
+    cpp               C, compiled at first use; PyTorch where C gains    a C compiler; CPU tensors
+                      nothing (attention)
+    triton            fused GPU kernels                                  triton, a GPU; its tensors
+    triton-interpret  the same kernels, block by block in Python: to     triton; CPU tensors; slow
+                      test and to learn from, never chosen by itself
+
+The environment variable ``MINILLAMA_BACKEND`` (one of these, or ``auto``) chooses at start. ``auto``, the
+default, is triton for tensors on a GPU, cpp for those on the CPU, and eager where these cannot run.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+
+import torch
 
 KNOWN = ("eager", "cpp", "triton", "triton-interpret")
 
 _chosen: str | None = None
+_auto: dict[str, str] = {}  # device type -> what ``auto`` means there
+
+if os.environ.get("MINILLAMA_BACKEND") == "triton-interpret":
+    os.environ["TRITON_INTERPRET"] = "1"  # before anyone imports triton
 
 
 def available() -> list[str]:
@@ -24,7 +37,35 @@ def available() -> list[str]:
     >>> "eager" in available()
     True
     """
-    return ["eager"]
+    return [name for name in KNOWN if unable(name) is None]
+
+
+def unable(name: str) -> str | None:
+    """Return why the backend `name` cannot run here, in one line, or None if it can.
+
+    ``cpp`` is compiled to find out, unless it has been.
+    """
+    if name == "cpp":
+        from .cpu.build import BuildError, library
+
+        try:
+            library()
+        except BuildError as error:
+            return str(error)
+    if name.startswith("triton"):
+        if importlib.util.find_spec("triton") is None:
+            return "triton is not installed: pip install 'minillama[gpu]' (Linux)"
+        interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+        if name == "triton" and not torch.cuda.is_available():
+            return "PyTorch sees no GPU"
+        if name == "triton" and interpreted:
+            return "TRITON_INTERPRET=1 is set: in this process Triton's kernels are interpreted"
+        if name == "triton-interpret" and "triton" in _made():
+            return (
+                "this process has compiled Triton kernels: start another with "
+                "MINILLAMA_BACKEND=triton-interpret"
+            )
+    return None
 
 
 def use(name: str) -> None:
@@ -33,7 +74,7 @@ def use(name: str) -> None:
     Parameters
     ----------
     name : str
-        One of `available()`, or ``"auto"`` for the best of them.
+        One of `available()`, or ``"auto"`` for the best of them on each tensor's device.
 
     Raises
     ------
@@ -43,22 +84,57 @@ def use(name: str) -> None:
 
     Examples
     --------
+    >>> before = backend()
     >>> use("eager"); backend()
     'eager'
+    >>> use(before)
     """
     global _chosen
-    if name == "auto":
-        name = available()[-1]
-    if name not in KNOWN:
+    if name not in ("auto", *KNOWN):
         raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(('auto', *KNOWN))}")
-    if name not in available():
-        raise ValueError(f"backend {name!r} cannot run here: available are {', '.join(available())}")
+    reason = None if name == "auto" else unable(name)
+    if reason is not None:
+        raise ValueError(f"backend {name!r} cannot run here: {reason}")
+    if name == "triton-interpret":
+        from .triton.interpreter import enable
+
+        enable()
     _chosen = name
 
 
-def backend() -> str:
-    """Return the name of the backend in use, reading ``MINILLAMA_BACKEND`` at the first call."""
+def chosen() -> str:
+    """Return what was asked for, a backend or ``auto``; reads ``MINILLAMA_BACKEND`` at the first call."""
     if _chosen is None:
         use(os.environ.get("MINILLAMA_BACKEND", "auto"))
     assert _chosen is not None
     return _chosen
+
+
+def backend(device: str = "cpu") -> str:
+    """Return the name of the backend that computes with tensors on `device`, "cpu" or "cuda"."""
+    name = chosen()
+    if name != "auto":
+        return name
+    if device not in _auto:
+        _auto[device] = _best(device)
+    return _auto[device]
+
+
+def _best(device: str) -> str:
+    """Return what ``auto`` means on `device`; says it once if a C compiler is there and fails."""
+    name = {"cpu": "cpp", "cuda": "triton"}.get(device, "eager")
+    reason = unable(name)
+    if reason is None:
+        return name
+    if name == "cpp":
+        import sys
+
+        print(f"minillama: no C kernels, PyTorch's are used: {reason}", file=sys.stderr)
+    return "eager"
+
+
+def _made() -> set[str]:
+    """Return the backends whose operators exist in this process."""
+    from . import ops
+
+    return set(ops._TABLE)

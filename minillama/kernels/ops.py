@@ -1,7 +1,12 @@
 """The operation table: what the model calls, whichever backend runs it.
 
-Each name here is one operation of the forward pass. `minillama.kernels.eager` defines what it
-means; `minillama.kernels.use` chooses who computes it; `observed` lets one listen.
+Each name here is one operation. `minillama.kernels.eager` defines what it means; `minillama.kernels.use`
+chooses who computes it; `observed` lets one listen.
+
+    ops.rms_norm(x, weight, eps)  ->  table[backend for x's device]["rms_norm"]  ->  eager, C or Triton
+
+A backend may lack an operation for which PyTorch's own is not beaten (`cpp`: attention); its row then holds
+the eager one.
 """
 
 from __future__ import annotations
@@ -10,9 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import backend, eager
+import torch
+from torch import Tensor
 
-OPERATIONS = ("rms_norm", "rope", "attention", "swiglu", "cross_entropy")
+from . import backend, chosen, eager
+
+OPERATIONS = (
+    "rms_norm", "add_rms_norm", "rope", "attention", "swiglu", "cross_entropy", "linear_cross_entropy",
+    "paged_attention", "int8_matvec", "int4_matvec", "adamw",
+)  # fmt: skip
 
 _TABLE: dict[str, dict[str, Callable[..., Any]]] = {
     "eager": {name: getattr(eager, name) for name in OPERATIONS},
@@ -23,10 +34,38 @@ _listener: Callable[[str, Any], object] | None = None
 
 def __getattr__(name: str) -> Callable[..., Any]:
     """Look `name` up in the table of the backend in use."""
-    if name in OPERATIONS:
-        operation = _TABLE[backend()][name]
-        return operation if _listener is None else _reporting(name, operation, _listener)
-    raise AttributeError(f"no operation {name!r}: the table has {', '.join(OPERATIONS)}")
+    if name not in OPERATIONS:
+        raise AttributeError(f"no operation {name!r}: the table has {', '.join(OPERATIONS)}")
+    by_device = chosen() == "auto" and torch.cuda.is_available()
+    operation = _by_device(name) if by_device else _row(backend())[name]
+    return operation if _listener is None else _reporting(name, operation, _listener)
+
+
+def _by_device(name: str) -> Callable[..., Any]:
+    """Return the operation that looks at where its first tensor is, and takes the backend for there."""
+
+    def run(first: Any, *args: Any, **kwargs: Any) -> Any:
+        tensor = first if isinstance(first, Tensor) else first[0]
+        return _row(backend(tensor.device.type))[name](first, *args, **kwargs)
+
+    return run
+
+
+def _row(name: str) -> dict[str, Callable[..., Any]]:
+    """Return a backend's operations, making them the first time."""
+    if name not in _TABLE:
+        from .operators import Backend, operators
+
+        if name == "cpp":
+            from . import cpu
+
+            fused = Backend(name, cpu, "cpu", cpu.DTYPES)
+        else:
+            from . import triton
+
+            fused = Backend(name, triton, "cuda" if name == "triton" else "cpu", triton.DTYPES)
+        _TABLE[name] = _TABLE["eager"] | operators(fused)
+    return _TABLE[name]
 
 
 @contextmanager

@@ -14,18 +14,14 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from ..config import LlamaConfig
 from ..kernels import ops
 from ..kernels.eager import IGNORE_INDEX
 from .cache import KVCache
 from .layers import Block, RMSNorm
-from .mask import attention_mask
+from .mask import first_visible
 from .rope import rope_table
-
-LOGITS_AT_ONCE = 2**24
-"""Logits that `Llama.loss` computes at a time: 64 MiB in float32, thrice that with softmax and gradient."""
 
 
 class Llama(nn.Module):
@@ -140,10 +136,10 @@ class Llama(nn.Module):
 
     def _mask(
         self, start: int, end: int, documents: Int[Tensor, "B T"] | None
-    ) -> Bool[Tensor, "*documents T S"] | None:
-        """Return which of the `end` keys each of the queries from `start` on may see; None: plain causal."""
+    ) -> Int[Tensor, "*rows T"] | Bool[Tensor, "*rows T S"] | None:
+        """Return what each of the queries from `start` on may see, as `kernels.eager.attention` reads it."""
         device = self.tok_embeddings.weight.device
-        return attention_mask(start, end, self.cfg.sliding_window, documents, device)
+        return first_visible(start, end, self.cfg.sliding_window, documents, device)
 
     def loss(
         self,
@@ -172,8 +168,8 @@ class Llama(nn.Module):
         >>> bool(model.loss(tokens[:, :-1], tokens[:, 1:]) > 0)
         True
         """
-        nats, _ = self.loss_sums(tokens, targets, documents)
-        return nats / (targets != IGNORE_INDEX).sum()
+        loss, _ = self.loss_sums(tokens, targets, documents)
+        return loss / (targets != IGNORE_INDEX).sum()
 
     def loss_sums(
         self,
@@ -182,22 +178,21 @@ class Llama(nn.Module):
         documents: Int[Tensor, "B T"] | None = None,
         z_loss: float = 0.0,
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Return the nats of all targets, summed, and the sum of ``z_loss * (log Z)**2`` over them.
+        """Return two sums over all targets: the loss, nats + ``z_loss * (log Z)**2``, and its nats alone.
 
-        Sums, so that micro-batches and processes can be added before one division. No more than
-        `LOGITS_AT_ONCE` logits exist at a time: a larger batch is done in chunks of positions, and nothing is
-        kept of a chunk but its two sums. The backward pass computes its logits again.
+        Sums, so that micro-batches and processes can be added before one division. The nats are for
+        reporting: they carry no gradient. No more than `kernels.eager.LOGITS_AT_ONCE` logits exist at a time.
 
         Parameters
         ----------
         tokens, targets, documents
             As in `loss`.
         z_loss : float
-            Weight of the second sum; chapter 13 says what it is for.
+            Weight of (log Z)**2; chapter 13 says what it is for.
 
         Returns
         -------
-        nats, z : tensors, shape ()
+        loss, nats : tensors, shape ()
 
         Raises
         ------
@@ -211,18 +206,10 @@ class Llama(nn.Module):
         if tokens.shape != targets.shape:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}, targets {tuple(targets.shape)}")
         x = self.hidden(tokens, documents=documents).flatten(0, 1)  # (B, T, C) -> (N, C)
-        rows = max(1, LOGITS_AT_ONCE // self.cfg.vocab_size)
-        if len(x) <= rows:
-            return self._head_loss(x, targets.flatten(), z_loss)
-        parts = [
-            checkpoint(self._head_loss, some_x, some_targets, z_loss, use_reentrant=False)
-            for some_x, some_targets in zip(x.split(rows), targets.flatten().split(rows), strict=True)
-        ]
-        nats, z = zip(*parts, strict=True)
-        return torch.stack(nats).sum(), torch.stack(z).sum()
+        return self._head_loss(x, targets.flatten(), z_loss)
 
     def _head_loss(
         self, x: Float[Tensor, "N C"], targets: Int[Tensor, " N"], z_loss: float
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Return the two sums for N positions."""
-        return ops.cross_entropy(self.output(x), targets, z_loss)
+        return ops.linear_cross_entropy(x, self.output.weight, targets, z_loss)

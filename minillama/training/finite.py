@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 
 def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | None:
@@ -23,7 +24,8 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
 
     def listen(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if not found and isinstance(output, Tensor) and not bool(output.isfinite().all()):
+            tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+            if not found and not all(bool(tensor.isfinite().all()) for tensor in tensors):
                 found.append(name)
 
         return modules[name].register_forward_hook(hook)

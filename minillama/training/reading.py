@@ -65,7 +65,7 @@ def evaluate(
     with torch.no_grad(), autocast(device, config.dtype):
         for arrays in _pieces(rows, count, at_once, config.mask_documents):
             micro = _placed(arrays, placement, device)
-            nats, _ = loss_sums(micro.tokens, micro.targets, micro.documents, 0.0)
+            _, nats = loss_sums(micro.tokens, micro.targets, micro.documents, 0.0)
             counted = (micro.targets != IGNORE_INDEX).sum()
             sums += placement.total(torch.stack([nats, counted.to(nats.dtype)])).cpu()
     return float(sums[0] / sums[1])

@@ -115,9 +115,11 @@ class Updater:
         for index, micro in enumerate(batch):
             with self.placement.micro_batch(last=index == len(batch) - 1):
                 with autocast(self.device, self.config.dtype):
-                    nats, z = self.loss_sums(micro.tokens, micro.targets, micro.documents, self.config.z_loss)
-                ((nats + z) * (scale * self.placement.averaged_over) / counted).backward()
-            sums = sums + torch.stack([nats.detach(), z.detach()])
+                    loss, nats = self.loss_sums(
+                        micro.tokens, micro.targets, micro.documents, self.config.z_loss
+                    )
+                (loss * (scale * self.placement.averaged_over) / counted).backward()
+            sums = sums + torch.stack([nats, loss.detach() - nats])
         if scale != 1.0:
             for parameter in self.model.parameters():
                 if parameter.grad is not None:
@@ -129,8 +131,14 @@ class Updater:
         """Say of `what` that it is not finite, and name the first module or parameter where."""
         for micro in batch:
             arguments = micro.tokens, micro.targets, micro.documents, self.config.z_loss
+            sums: list[torch.Tensor] = []
             with autocast(self.device, self.config.dtype):
-                module = first_not_finite(self.model, lambda a=arguments: self.model.loss_sums(*a))  # type: ignore[misc]
+                module = first_not_finite(
+                    self.model,
+                    lambda a=arguments, s=sums: s.extend(self.model.loss_sums(*a)),  # type: ignore[misc]
+                )
+            if module is None and not bool(sums[0].isfinite()):
+                module = "output"  # no module runs it: its logits are never whole
             if module is not None:
                 return f"{what} is not finite, and first of all the output of {module}"
         parameter = first_bad_gradient(self.model.named_parameters())

@@ -79,7 +79,7 @@ def test_the_page_tells_why_by_the_nearest_of_each_group(capsys: pytest.CaptureF
 
 
 def test_a_loss_in_chunks_needs_less(capsys: pytest.CaptureFixture[str]) -> None:
-    from minillama.model.llama import LOGITS_AT_ONCE
+    from minillama.kernels.eager import LOGITS_AT_ONCE
 
     assert PACKAGE_LOGITS == LOGITS_AT_ONCE
     line = [*LLAMA, "--model", "llama-3.2-1b", "--gpus", "1", "--device", "h100-80gb", "--chunked-loss"]

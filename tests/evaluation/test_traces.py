@@ -189,10 +189,10 @@ def at_call(n: int, wrong: Callable[..., Any], right: Callable[..., Any]) -> Cal
 
 
 def interleaved(
-    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
-) -> torch.Tensor:  # Meta's pairs, (2i, 2i + 1)
-    turned, _ = rope(x.numpy(), cos.numpy(), sin.numpy(), "interleaved")
-    return torch.from_numpy(turned)
+    q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:  # Meta's pairs, (2i, 2i + 1)
+    turned = (rope(x.numpy(), cos.numpy(), sin.numpy(), "interleaved")[0] for x in (q, k))
+    return tuple(map(torch.from_numpy, turned))
 
 
 def other_heads(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any) -> torch.Tensor:
@@ -204,15 +204,16 @@ def other_heads(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any) ->
 @pytest.mark.parametrize(
     ("operation", "wrong", "call", "name"),
     [
-        ("rope", interleaved, 3, "layers.1.attention.q_rope"),  # two calls in layer 0
-        ("rope", interleaved, 4, "layers.1.attention.k_rope"),
-        ("rope", lambda x, cos, sin: x, 6, "layers.2.attention.k_rope"),
+        ("rope", interleaved, 2, "layers.1.attention.q_rope"),
+        ("rope", lambda q, k, cos, sin: (eager.rope(q, k, cos, sin)[0], k), 3, "layers.2.attention.k_rope"),
         ("attention", other_heads, 2, "layers.1.attention.mixed"),
         ("attention", lambda q, k, v, mask: eager.attention(q, k, v, torch.ones(9, 9) > 0), 1,
          "layers.0.attention.mixed"),  # no causal mask
         ("swiglu", lambda gate, up: eager.swiglu(up, gate), 3, "layers.2.feed_forward.swiglu"),
-        ("rms_norm", lambda x, w, eps: eager.rms_norm(x, w, 0.0), 4, "layers.1.ffn_norm"),
-        ("rms_norm", lambda x, w, eps: eager.rms_norm(x, torch.ones_like(w), eps), 7, "norm"),
+        ("add_rms_norm", lambda x, r, w, eps: eager.add_rms_norm(x, r, w, 0.0), 2, "layers.1.ffn_norm"),
+        ("add_rms_norm", lambda x, r, w, eps: (eager.rms_norm(x + r, w, eps), r), 3,
+         "layers.2.attention_residual"),  # the sum is normalised and forgotten
+        ("rms_norm", lambda x, w, eps: eager.rms_norm(x, torch.ones_like(w), eps), 4, "norm"),
     ],
 )  # fmt: skip
 def test_a_wrong_operation_of_torch_is_named(
@@ -232,8 +233,8 @@ def test_a_forgotten_residual_is_named() -> None:
 
     def without_residual(x: torch.Tensor, *place: Any) -> torch.Tensor:
         block = model.layers[1]
-        x = block.attention(block.attention_norm(x), *place)
-        return x + block.feed_forward(block.ffn_norm(x))
+        normed, x = block.ffn_norm(block.attention(block.attention_norm(x), *place), torch.zeros_like(x))
+        return x + block.feed_forward(normed)
 
     model.layers[1].forward = without_residual
     parted = first_divergence(trace_reference(reference(), TOKENS), trace_torch(model, TOKENS))

@@ -28,7 +28,7 @@ def test_operations_come_from_the_backend_in_use() -> None:
 def test_a_backend_that_cannot_run_is_an_error_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="unknown backend 'fast': expected one of auto, eager"):
         kernels.use("fast")
-    with pytest.raises(ValueError, match="backend 'triton' cannot run here: available are eager"):
+    with pytest.raises(ValueError, match="backend 'triton' cannot run here: "):
         kernels.use("triton")
     assert kernels.backend() == "eager"
     with pytest.raises(AttributeError, match="no operation 'conv'"):
@@ -60,10 +60,11 @@ def test_rms_norm_is_its_formula() -> None:
 
 
 def test_rope_turns_each_pair_as_a_complex_number() -> None:
-    x, angles = draw(2, 3, 5, 8), draw(5, 4, seed=1)
-    turned = torch.complex(x[..., :4], x[..., 4:]) * torch.polar(torch.ones_like(angles), angles)
-    expected = torch.cat([turned.real, turned.imag], dim=-1)
-    torch.testing.assert_close(ops.rope(x, angles.cos(), angles.sin()), expected, rtol=1e-12, atol=1e-12)
+    q, k, angles = draw(2, 6, 5, 8), draw(2, 3, 5, 8, seed=2), draw(5, 4, seed=1)
+    for x, found in zip((q, k), ops.rope(q, k, angles.cos(), angles.sin()), strict=True):
+        turned = torch.complex(x[..., :4], x[..., 4:]) * torch.polar(torch.ones_like(angles), angles)
+        expected = torch.cat([turned.real, turned.imag], dim=-1)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_kv_heads", [1, 2, 6])
@@ -84,9 +85,9 @@ def test_swiglu_and_cross_entropy_are_their_formulas() -> None:
     logits, targets = draw(4, 9), torch.tensor([3, -100, 8, 0])
     nats = [logits[i].exp().sum().log() - logits[i, targets[i]] for i in (0, 2, 3)]
     squares = [logits[i].logsumexp(-1) ** 2 for i in (0, 2, 3)]
-    found, z = ops.cross_entropy(logits, targets, z_loss=0.01)
+    loss, found = ops.cross_entropy(logits, targets, z_loss=0.01)
     torch.testing.assert_close(found, sum(nats), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(z, 0.01 * sum(squares), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(loss, sum(nats) + 0.01 * sum(squares), rtol=1e-12, atol=1e-12)
 
 
 def test_an_observer_hears_its_block_and_no_more() -> None:

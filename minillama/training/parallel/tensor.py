@@ -19,6 +19,7 @@ Shoeybi et al. 2019, Megatron-LM, arXiv 1909.08053, section 3.
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -27,17 +28,16 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Partial, Replicate, distribute_module
+from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, distribute_module
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
     ParallelStyle,
     RowwiseParallel,
-    SequenceParallel,
     parallelize_module,
 )
 
 from ...config import LlamaConfig
-from ...kernels.eager import IGNORE_INDEX
+from ...kernels.eager import IGNORE_INDEX, in_chunks
 from ...model import Llama
 
 
@@ -59,12 +59,14 @@ def split_tensors(model: Llama, mesh: DeviceMesh) -> None:
     check_divisible(model.cfg, mesh.size())
     plan: dict[str, ParallelStyle] = {
         "tok_embeddings": RowwiseParallel(input_layouts=Replicate()),
-        "norm": _Whole(),
+        "norm": _Whole(Replicate()),
         "output": ColwiseParallel(output_layouts=Replicate()),
     }
-    by_head = SequenceParallel(sequence_dim=2, use_local_output=True)  # (B, T, heads, D): weights whole
+    by_head = _Whole(Partial())  # (B, T, heads, D): each process has heads of its own
     for index in range(model.cfg.n_layers):
-        block: dict[str, ParallelStyle] = {name: _Whole() for name in ("attention_norm", "ffn_norm")}
+        block: dict[str, ParallelStyle] = {
+            name: _Whole(Replicate()) for name in ("attention_norm", "ffn_norm")
+        }
         block |= {f"attention.{name}": ColwiseParallel() for name in ("wq", "wk", "wv")}
         block |= {f"feed_forward.{name}": ColwiseParallel() for name in ("w_gate", "w_up")}
         block |= {name: RowwiseParallel() for name in ("attention.wo", "feed_forward.w_down")}
@@ -96,25 +98,47 @@ def check_divisible(cfg: LlamaConfig, n: int) -> None:
 
 
 class _Whole(ParallelStyle):
-    """A module whose parameters, input and output every process has whole."""
+    """A norm whose weight every process holds whole. It runs on plain tensors: kernels know no DTensor.
+
+    `gradient` says what a process's gradient of the weight is: the whole, or a part of the sum.
+    """
+
+    def __init__(self, gradient: Placement) -> None:
+        super().__init__()
+        self.gradient = gradient
 
     def _apply(self, module: nn.Module, device_mesh: DeviceMesh) -> nn.Module:
-        def enter(module: nn.Module, inputs: tuple[Tensor, ...], mesh: DeviceMesh) -> Any:
-            return tuple(DTensor.from_local(x, mesh, [Replicate()], run_check=False) for x in inputs)
+        def forward(*tensors: Tensor) -> Any:
+            assert isinstance(module.weight, DTensor)
+            weight = module.weight.to_local(grad_placements=[self.gradient])
+            return type(module).forward(SimpleNamespace(weight=weight, eps=module.eps), *tensors)
 
-        def leave(module: nn.Module, output: DTensor, mesh: DeviceMesh) -> Any:
-            return output.to_local()
-
-        return distribute_module(module, device_mesh, None, enter, leave)
+        distribute_module(module, device_mesh)
+        module.forward = forward
+        return module
 
 
 def _vocabulary_parallel_loss(
     model: Llama, mesh: DeviceMesh, x: Float[Tensor, "N C"], targets: Int[Tensor, " N"], z_loss: float
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """`ops.cross_entropy` of the logits, of which no process has more than its share of the vocabulary.
+    """`ops.linear_cross_entropy` with logits of which no process has more than its share of the vocabulary.
 
     log Z = log sum exp needs the largest logit and the sum of all processes; the target's logit is with one.
     """
+    share = -(-model.cfg.vocab_size // mesh.size())  # rows of the vocabulary with a process
+    head = functools.partial(_head_loss, model, mesh, mesh.get_local_rank() * share, z_loss)
+    return in_chunks(head, x, targets, share)
+
+
+def _head_loss(
+    model: Llama,
+    mesh: DeviceMesh,
+    first: int,
+    z_loss: float,
+    x: Float[Tensor, "N C"],
+    targets: Int[Tensor, " N"],
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Return loss and nats of N positions; this process has the vocabulary from row `first` on."""
     spread = DTensor.from_local(x, mesh, [Replicate()], run_check=False)
     product = F.linear(spread, model.output.weight)  # (N, C) -> (N, V), cut by columns
     assert isinstance(product, DTensor)
@@ -123,13 +147,13 @@ def _vocabulary_parallel_loss(
     largest = logits.detach().amax(-1)  # (N,)
     dist.all_reduce(largest, dist.ReduceOp.MAX, group=mesh.get_group())
     log_z = _sum_over(mesh, (logits - largest[:, None]).exp().sum(-1)).log() + largest  # (N,)
-    first = mesh.get_local_rank() * -(-model.cfg.vocab_size // mesh.size())  # row of the vocabulary
     column = targets - first  # (N,)
     mine = (column >= 0) & (column < logits.shape[1])
     column = column.clamp(0, logits.shape[1] - 1)
     hit = _sum_over(mesh, logits.gather(1, column[:, None])[:, 0] * mine)  # (N,)
     counted = (targets != IGNORE_INDEX).to(logits.dtype)  # (N,)
-    return ((log_z - hit) * counted).sum(), z_loss * (log_z.square() * counted).sum()
+    nats = ((log_z - hit) * counted).sum()
+    return nats + z_loss * (log_z.square() * counted).sum(), nats.detach()
 
 
 def _sum_over(mesh: DeviceMesh, x: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
