@@ -4,4 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from .rms_norm import add_rms_norm, add_rms_norm_backward, rms_norm, rms_norm_backward
+from .rope import rope
+from .swiglu import swiglu, swiglu_backward
+
+__all__ = [
+    "DTYPES",
+    "add_rms_norm",
+    "add_rms_norm_backward",
+    "rms_norm",
+    "rms_norm_backward",
+    "rope",
+    "swiglu",
+    "swiglu_backward",
+]
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
