@@ -8,8 +8,8 @@ float64 on the same inputs, and asserts on each output and each gradient:
     max |found - exact| / max |exact|  <=  2 x the eager version's own error + FLOOR, and <= BACKSTOP
 
 Eager's error is rounding that the dtype forces on everybody; twice it leaves room for another order of sums.
-The floor, for where eager happens to be exact: one rounding of the result in 16 bits; in 32, what sums of some
-hundreds of terms lose, added one after the other.
+The floor, for where eager happens to be exact: one rounding of the result in 16 bits; in 32, what sums of
+some hundreds of terms lose, added one after the other.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ from .tiles import whole_rows
 
 PARTIALS = 256
 """Programs of a backward pass at most: two for each multiprocessor of the larger GPUs of today."""
-WIDEST = 65536
+WIDEST = 16384
 """Elements of a row that one program can hold."""
 
 
@@ -75,7 +75,7 @@ def rms_norm_gradient(
     """Turn tiles of `dy` into `dx`, with `dtotal` added if there is one; sum ``dy t`` into ``partial[p]``."""
     program, programs = tl.program_id(0).to(tl.int64), tl.num_programs(0)
     column = tl.arange(0, COLUMNS)
-    w = tl.load(weight + column, mask=column < C, other=0.0).to(tl.float32)
+    w = tl.load(weight + column, mask=column < C, other=0.0)
     dweight = tl.zeros([ROWS, COLUMNS], tl.float32)
     for step in range(steps):
         row = (step * programs + program) * ROWS + tl.arange(0, ROWS)
@@ -86,7 +86,7 @@ def rms_norm_gradient(
         t = t.to(tl.float32) * r[:, None]
         d = d.to(tl.float32)
         dweight += d * t
-        g = d * w[None, :]
+        g = d * w.to(tl.float32)[None, :]
         out = r[:, None] * (g - t * (tl.sum(g * t, axis=1) / C)[:, None])
         if dtotal is not None:
             along = tl.load(dtotal + row[:, None] * dtotal_stride + column[None, :], mask=inside, other=0.0)
