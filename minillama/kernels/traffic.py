@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-Addresses = np.ndarray[Any, np.dtype[np.uint64]]
+Addresses = NDArray[np.uint64]
 
 
 @dataclass
@@ -179,7 +180,7 @@ class _Launch:
                 found.append(f"{shared} addresses are {words}")
         return found
 
-    def _by_program(self, directions: tuple[str, ...]) -> tuple[Addresses, np.ndarray[Any, Any]]:
+    def _by_program(self, directions: tuple[str, ...]) -> tuple[Addresses, NDArray[np.int64]]:
         """Return pairs of addresses and program numbers, each pair once."""
         parts = [part for name in directions for part in self.touched[name]]
         numbers: dict[tuple[int, ...], int] = {}
@@ -197,7 +198,7 @@ class _Launch:
         return addresses[new], programs[new]
 
 
-def _conflicts(left: tuple[Addresses, Any], right: tuple[Addresses, Any]) -> int:
+def _conflicts(left: tuple[Addresses, NDArray[np.int64]], right: tuple[Addresses, NDArray[np.int64]]) -> int:
     """Return how many addresses of `left` one program has and another has in `right`."""
     shared = np.intersect1d(left[0], right[0])
     if not shared.size:

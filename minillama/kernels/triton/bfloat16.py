@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import triton.language as tl
+from numpy.typing import NDArray
 from triton.runtime import interpreter as its
 
 
@@ -112,7 +113,7 @@ def _cast(source: Any, target: Any) -> Any:
     return its.TensorHandle(values.astype(its._get_np_dtype(target)), target.scalar)
 
 
-def widened(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Return the float32 values of bfloat16 `bits`: the upper halves of theirs.
 
     Examples
@@ -123,7 +124,7 @@ def widened(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
-def narrowed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def narrowed(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Return the bits of the bfloat16 nearest to each of float32 `values`, of two as near to the even one.
 
     Examples
