@@ -13,15 +13,7 @@ import triton.language as tl
 from kernels.proofs import bits, draw, strict
 from triton.runtime.errors import InterpreterError
 
-from minillama import kernels
 from minillama.kernels.triton.interpreter import interpreted
-
-
-@pytest.fixture(autouse=True)
-def _interpret() -> None:
-    before = kernels.chosen()
-    kernels.use("triton-interpret")
-    kernels.use(before)
 
 
 @triton.jit

@@ -9,15 +9,7 @@ import triton.language as tl
 from kernels.proofs import draw
 from triton.runtime.errors import InterpreterError
 
-from minillama import kernels
 from minillama.kernels.traffic import Traffic, measured
-
-
-@pytest.fixture(autouse=True)
-def _interpret() -> None:
-    before = kernels.chosen()
-    kernels.use("triton-interpret")
-    kernels.use(before)
 
 
 @triton.jit

@@ -83,7 +83,7 @@ def rope(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, inverse: bool) -> tuple
     pairs = triton.next_power_of_2(D // 2)
     tokens = max(1, min(budget() // 4 // pairs, triton.next_power_of_2(N)))
     tiles = triton.cdiv(N, tokens)
-    groups = 1 if interpreted() else max(1, min(PROGRAMS // tiles, H))
+    groups = _groups(tiles, H)
     strides = [n for x in (q, k, q_out, k_out) for n in x.stride()[:3]]
     launch(
         rope_turn, (tiles, groups), q, k, q_out, k_out, cos, sin, *strides, cos.stride(0), sin.stride(0),
@@ -91,3 +91,7 @@ def rope(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, inverse: bool) -> tuple
         TOKENS=tokens, PAIRS=pairs, num_warps=warps(tokens * pairs),
     )  # fmt: skip
     return q_out, k_out
+
+
+def _groups(tiles: int, heads: int) -> int:
+    return 1 if interpreted() else max(1, min(PROGRAMS // tiles, heads))
