@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from .attention import attention
+from .attention_backward import attention_backward
+from .paged_attention import paged_attention
 from .rms_norm import add_rms_norm, add_rms_norm_backward, rms_norm, rms_norm_backward
 from .rope import rope
 from .swiglu import swiglu, swiglu_backward
@@ -12,6 +15,9 @@ __all__ = [
     "DTYPES",
     "add_rms_norm",
     "add_rms_norm_backward",
+    "attention",
+    "attention_backward",
+    "paged_attention",
     "rms_norm",
     "rms_norm_backward",
     "rope",
