@@ -17,7 +17,7 @@ Bytes moved, with n_i keys for tile i of queries (as in `attention`) and c_j que
 
     delta    B H T (2 D b + 4)
     dq       B H (3 T D b + 8 T + sum_i 2 n_i D b)              [+ 4 B H T for `first`]
-    dk, dv   B K (4 S D b) + B H sum_j c_j (2 D b + 8)          [+ 4 B H sum_j c_j for `first`]
+    dk, dv   B K 4 S D b + B H sum_j c_j (2 D b + 8)            [+ 4 B H sum_j c_j + 4 B K tiles]
 
 References
 ----------
@@ -194,24 +194,23 @@ def attention_backward(
     delta = lse.new_empty(lse.shape)
     scales = 1 / math.sqrt(D), LOG2_E / math.sqrt(D)
 
-    constants = tiling("dq", T, S, D, q.dtype)
-    over_queries = (triton.cdiv(T, constants["M"]), H, B)
+    by_query, by_key = tiling("dq", T, S, D, q.dtype), tiling("dkv", T, S, D, q.dtype)
     inputs = *dout.stride()[:3], *q.stride()[:3], *k.stride()[:3], *v.stride()[:3]
     launch(
-        attention_delta, over_queries, dout, out, delta, *dout.stride()[:3], *out.stride()[:3], H, T,
-        **{name: value for name, value in constants.items() if name not in ("N", "num_stages")},
+        attention_delta, (triton.cdiv(T, by_key["M"]), H, B), dout, out, delta,
+        *dout.stride()[:3], *out.stride()[:3], H, T,
+        M=by_key["M"], D=D, WIDTH=by_key["WIDTH"], num_warps=by_key["num_warps"],
     )  # fmt: skip
     launch(
-        attention_dq, over_queries, dout, q, k, v, first, lse, delta, dq, *inputs, *dq.stride()[:3],
-        step(first), H, H // K, T, S, *scales, **constants,
+        attention_dq, (triton.cdiv(T, by_query["M"]), H, B), dout, q, k, v, first, lse, delta, dq,
+        *inputs, *dq.stride()[:3],
+        step(first), H, H // K, T, S, *scales, **by_query,
     )  # fmt: skip
-
-    constants = tiling("dkv", T, S, D, q.dtype)
-    last = None if first is None else last_readers(first, S, constants["N"])
+    last = None if first is None else last_readers(first, S, by_key["N"])
     launch(
-        attention_dkv, (triton.cdiv(S, constants["N"]), K, B), dout, q, k, v, first, last, lse, delta, dk, dv,
+        attention_dkv, (triton.cdiv(S, by_key["N"]), K, B), dout, q, k, v, first, last, lse, delta, dk, dv,
         *inputs, *dk.stride()[:3], *dv.stride()[:3], step(first), step(last), H, H // K, T, S,
-        *scales, **constants,
+        *scales, **by_key,
     )  # fmt: skip
     return dq, dk, dv
 

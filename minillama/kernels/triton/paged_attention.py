@@ -13,10 +13,12 @@ for all of them. How many parts there are follows from shapes alone (no length i
 launch); how long they are, from the sequence's own length, so that all of its programs end together.
 
 Position s of sequence b is row ``s % page`` of page ``pages[b, s // page]``. Bytes moved for lengths L_b,
-elements of b bytes, of which n_b parts hold keys:
+elements of b bytes, `parts` programs of which n_b hold keys:
 
-    partial   sum_b (2 L_b K D b + n_b H (D b + 4 D + 4))    and a page's number, 4 bytes, for each key read
-    join      sum_b (4 parts H + 4 n_b H D + H D b)
+    partial   sum_b (L_b K (2 D b + 4) + n_b H D (b + 4)) + 4 B parts (H + K)
+    join      sum_b (4 n_b H D + H D b) + 4 B H parts
+
+The 4 bytes for each key are its page's number, which caches serve: the keys of a page share it.
 
 References
 ----------
@@ -39,8 +41,9 @@ from .launch import launch
 PROGRAMS = 512
 """Programs that keep a GPU busy: sequences are cut until there are as many."""
 KEYS = 64
-"""Keys of a tile."""
+"""Keys of a tile of 16-bit elements; half of it in 32 bits."""
 INTERPRETED_KEYS = 512
+"""The same in the interpreter, where a program's cost is nearly the same for any number."""
 
 
 @triton.jit
@@ -109,7 +112,7 @@ def paged_attention(q: Tensor, k_pages: Tensor, v_pages: Tensor, pages: Tensor, 
     if D > 128:
         raise ValueError(f"q has heads of width {D}: the triton backends hold 128 at most; use eager")
     width = max(16, triton.next_power_of_2(D))
-    keys = INTERPRETED_KEYS if interpreted() else KEYS
+    keys = INTERPRETED_KEYS if interpreted() else KEYS * 2 // q.itemsize
     parts = splits(B * K, pages.shape[1] * page, keys)
     out = torch.empty((B, H, D), dtype=q.dtype, device=q.device)
     partial = torch.empty((B, H, parts, D), dtype=torch.float32, device=q.device)
@@ -118,7 +121,7 @@ def paged_attention(q: Tensor, k_pages: Tensor, v_pages: Tensor, pages: Tensor, 
         paged_attention_partial, (parts, K, B), q, k_pages, v_pages, pages, lengths, partial, sums,
         *q.stride()[:2], *k_pages.stride()[:3], *v_pages.stride()[:3], pages.stride(0), H, H // K, page,
         LOG2_E / math.sqrt(D),
-        ROWS=max(16, triton.next_power_of_2(H // K)), N=keys, D=D, WIDTH=width, num_warps=4, num_stages=2,
+        ROWS=max(16, triton.next_power_of_2(H // K)), N=keys, D=D, WIDTH=width, num_warps=4 if q.itemsize == 2 else 8, num_stages=2,
     )  # fmt: skip
     launch(
         attention_join, (B * H,), partial, sums, out, parts,
