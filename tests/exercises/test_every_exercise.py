@@ -33,6 +33,8 @@ BROUGHT = {
     "minillama.reference.attention": 7,
     "minillama.reference.activations": 8,
     "torch": 10,
+    "minillama.kernels": 17,
+    "triton": 18,
 }
 FREE = {
     "numpy",
