@@ -386,6 +386,15 @@ print("finite differences, NumPy tiles and the package's Triton kernels agree on
 # columns and owns `dk` and `dv`, and for grouped heads sums over the group before it stores. Scores are computed
 # twice, seven products of tiles where five would do, and two runs give the same bits.
 #
+# > **Departure: attention's gradients, in one kernel or in two.**
+# >
+# > - **Paper.** FlashAttention's algorithm 4 computes all three gradients in one loop over tiles. FlashAttention-2
+# >   (section 3.2) gives tiles of keys to programs that run at once, and they add to `dq` by atomic operations.
+# > - **Code.** flash-attn so, with an option `deterministic` that costs time and memory.
+# > - **Here.** Two kernels, each the only writer of what it sums: `dq` along rows, `dk` and `dv` down columns.
+# > - **What changes.** Seven products of tiles instead of five. Two runs give the same bits, which an exact resume of
+# >   training needs.
+#
 # ## The same loop in Triton
 #
 # `minillama/kernels/triton/attention.py` is the function above with other names. This is its inner loop:
@@ -515,7 +524,7 @@ plt.show()
 # linear. The traffic is quadratic over $M$, and that is enough: each key that is loaded meets $M$ queries, 4 M D
 # operations for 4 D bytes in 16 bits, $M$ operations a byte. An A100's ridge lies at about 150 (312 teraFLOPS in
 # bfloat16 over 2.0 terabytes a second, by its data sheet): tiles of 128 come near it, and caches serve some of the
-# rest.
+# rest. That is a prediction from counted bytes: nothing in this chapter was timed on a GPU.
 #
 # ## One query, a long past
 #
@@ -570,9 +579,9 @@ assert meter.races == []
 # %% [markdown]
 # ## In the real LLaMA
 #
-# LLaMA 1 was trained this way. Section 2.4 of its paper: an efficient causal attention from the xformers library,
-# which does not store the attention weights and does not compute the scores that are masked. What it spared,
-# for one sequence of each model's context, in 16 bits:
+# LLaMA 1 was trained this way. Section 2.4 of its paper: an efficient causal attention from the xformers library, which
+# does not store the attention weights and does not compute the scores that are masked. What it spared, for one
+# sequence of each model's context, in 16 bits:
 
 # %%
 for name in ("llama-1-7b", "llama-2-70b", "llama-3.1-8b"):
@@ -590,11 +599,6 @@ for name in ("llama-1-7b", "llama-2-70b", "llama-3.1-8b"):
 # parallel; FlashAttention-3 (2024) overlaps the products of one tile with the exponentials of another on Hopper, and
 # adds 8-bit floats. Windows came with Mistral 7B (4,096 keys). Packed documents with the mask that keeps them apart
 # are LLaMA 3's (section 3.2 of its paper). Both are the integers `first` of the package's `attention`.
-#
-# > **Departure: the kernels of attention.** LLaMA 1 ran xformers' CUDA kernels. The ones here are checked block by
-# > block on a CPU and compiled for four GPUs; this chapter claims no time on any. They give `dq` and `dk`, `dv` a
-# > kernel each and compute the scores twice, to have the same bits in every run. See the
-# > [departures](../departures.md).
 #
 # ## Your predictions
 
@@ -633,5 +637,5 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 # - J. Shah and others (2024), *FlashAttention-3*, arXiv 2407.08608.
 # - W. Kwon and others (2023), *Efficient memory management for large language model serving with PagedAttention*,
 #   arXiv 2309.06180.
-# - H. Touvron and others (2023), *LLaMA*, arXiv 2302.13971, section 2.4; A. Grattafiori and others (2024), *The Llama 3
-#   herd of models*, arXiv 2407.21783, section 3.2.
+# - H. Touvron and others (2023), *LLaMA*, arXiv 2302.13971, section 2.4.
+# - A. Grattafiori and others (2024), *The Llama 3 herd of models*, arXiv 2407.21783, section 3.2.
