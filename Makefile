@@ -55,6 +55,6 @@ bench: $(READY)  ## measure the speeds that the docs speak of
 	$(BIN)/minillama bench
 
 lock: $(READY)  ## write the installed versions into requirements.lock
-	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > .lock.tmp
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed "s/+cpu$$//; s/^triton==.*/&; sys_platform == 'linux'/" > .lock.tmp
 	(sed -n '/^#/p' requirements.lock; cat .lock.tmp) > requirements.lock.tmp
 	mv requirements.lock.tmp requirements.lock && rm .lock.tmp

@@ -262,8 +262,8 @@ with torch.no_grad():
     heads = lambda x: x.unflatten(-1, (-1, cfg.head_dim)).transpose(1, 2)  # (B, H, T, D)
     T = x_ids.shape[1]
     cos, sin = rope_table(cfg, 0, T)  # the angles of positions 0 to T - 1
-    q = ops.rope(heads(block.attention.wq(normed)), cos, sin)
-    k = ops.rope(heads(block.attention.wk(normed)), cos, sin)
+    q, k = heads(block.attention.wq(normed)), heads(block.attention.wk(normed))
+    q, k = ops.rope(q, k, cos, sin)
     scores = q[0, 0] @ k[0, 0].T / cfg.head_dim**0.5  # (T, T): head 0
     causal = torch.ones(T, T, dtype=torch.bool).tril()
     weights = scores.masked_fill(~causal, float("-inf")).softmax(-1)

@@ -1087,7 +1087,7 @@ def train_echo(kind, seed):
     if kind == "learnt":
         model.tok_embeddings = PlacedEmbedding(16, 32, 64)
     model.init_weights(torch.Generator().manual_seed(seed))
-    turn = ops.rope if kind == "RoPE" else lambda x, cos, sin: x
+    turn = ops.rope if kind == "RoPE" else lambda q, k, cos, sin: (q, k)
     longer = echo(99, 200, 64)
     with mock.patch.object(ops, "rope", turn):
         for _ in Trainer(model, echo(seed, 5000, 32), TrainConfig(150, 32, 1e-2, 20)):
@@ -1142,7 +1142,7 @@ plt.show()
 # Now the stories, with two layers and no positions at all:
 
 # %%
-with mock.patch.object(ops, "rope", lambda x, cos, sin: x):
+with mock.patch.object(ops, "rope", lambda q, k, cos, sin: (q, k)):
     without = [train(cfg, story_rows, seed, 250, 8, 5e-3) for seed in SEEDS]
 with mock.patch("minillama.reference.block.rope", lambda x, cos, sin: (x, None)):
     gap_without = (

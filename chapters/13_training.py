@@ -521,8 +521,8 @@ print(
 def accumulated(model, tokens, targets, parts, divide):
     model.zero_grad()
     for some, theirs in zip(tokens.chunk(parts), targets.chunk(parts)):
-        nats, _ = model.loss_sums(some, theirs)
-        (nats / divide(theirs, targets)).backward()
+        loss, _ = model.loss_sums(some, theirs)
+        (loss / divide(theirs, targets)).backward()
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
 

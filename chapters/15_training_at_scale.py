@@ -320,8 +320,8 @@ targets[torch.arange(16) >= lengths[:, None]] = -100  # ignored
 def gradient(rows, divide_by):
     """The gradient of the summed nats of some rows, over a number, as one long vector."""
     model.zero_grad()
-    nats, _ = model.loss_sums(inputs[rows], targets[rows])
-    (nats / divide_by).backward()
+    loss, _ = model.loss_sums(inputs[rows], targets[rows])
+    (loss / divide_by).backward()
     return torch.cat([p.grad.flatten() for p in model.parameters()]).numpy()
 
 

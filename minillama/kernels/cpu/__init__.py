@@ -1,4 +1,4 @@
-"""The C backend: raw functions over kernels in C, compiled at first use (`build`) and called through ctypes."""
+"""The C backend: raw functions over C kernels, compiled at first use (`build`), called through ctypes."""
 
 from __future__ import annotations
 

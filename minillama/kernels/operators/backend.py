@@ -18,6 +18,7 @@ PyTorch, "Custom Python operators": torch.library.custom_op, register_fake, regi
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -144,8 +145,12 @@ def define(
     mutates : sequence of str
         Arguments that `forward` writes to.
     """
+    plain = inspect.unwrap(forward)  # from what may check its shapes in tests
     operator = torch.library.custom_op(
-        f"minillama::{backend.name.replace('-', '_')}_{name}", forward, mutates_args=tuple(mutates)
+        f"minillama::{backend.name.replace('-', '_')}_{name}",
+        forward,
+        mutates_args=tuple(mutates),
+        schema=torch.library.infer_schema(plain, mutates_args=tuple(mutates)),
     )
     operator.register_fake(fake)
     if backward is not None:

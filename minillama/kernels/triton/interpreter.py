@@ -15,6 +15,7 @@ What the interpreter cannot show: floats of 19 bits (TF32) in `tl.dot`, the orde
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 from functools import partial
 from typing import Any
@@ -56,4 +57,4 @@ def _switch() -> None:
     for function in gc.get_objects():
         if type(function) is JITFunction:
             function.__class__ = Switched
-            function.rewriter = FunctionRewriter(function.fn)
+            function.rewriter = FunctionRewriter(inspect.unwrap(function.fn))
