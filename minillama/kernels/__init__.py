@@ -3,14 +3,13 @@
 The model calls `minillama.kernels.ops`; which code runs is decided here, by name:
 
     eager             plain PyTorch, the specification of the others     everywhere
-    cpp               C, compiled at first use; PyTorch where C gains    a C compiler; CPU tensors
-                      nothing (attention)
     triton            fused GPU kernels                                  triton, a GPU; its tensors
     triton-interpret  the same kernels, block by block in Python: to     triton; CPU tensors; slow
                       test and to learn from, never chosen by itself
 
 The environment variable ``MINILLAMA_BACKEND`` (one of these, or ``auto``) chooses at start. ``auto``, the
-default, is triton for tensors on a GPU, cpp for those on the CPU, and eager where these cannot run.
+default, is triton for tensors on a GPU where it can run, and eager elsewhere. ``cpp`` is a name kept for C
+kernels on the CPU, which are not written yet.
 """
 
 from __future__ import annotations
@@ -41,17 +40,9 @@ def available() -> list[str]:
 
 
 def unable(name: str) -> str | None:
-    """Return why the backend `name` cannot run here, in one line, or None if it can.
-
-    ``cpp`` is compiled to find out, unless it has been.
-    """
+    """Return why the backend `name` cannot run here, in one line, or None if it can."""
     if name == "cpp":
-        from .cpu.build import BuildError, library
-
-        try:
-            library()
-        except BuildError as error:
-            return str(error)
+        return "its C kernels are not written yet"
     if name.startswith("triton"):
         if importlib.util.find_spec("triton") is None:
             return "triton is not installed: pip install 'minillama[gpu]' (Linux)"
@@ -121,16 +112,8 @@ def backend(device: str = "cpu") -> str:
 
 
 def _best(device: str) -> str:
-    """Return what ``auto`` means on `device`; says it once if a C compiler is there and fails."""
-    name = {"cpu": "cpp", "cuda": "triton"}.get(device, "eager")
-    reason = unable(name)
-    if reason is None:
-        return name
-    if name == "cpp":
-        import sys
-
-        print(f"minillama: no C kernels, PyTorch's are used: {reason}", file=sys.stderr)
-    return "eager"
+    """Return what ``auto`` means on `device`."""
+    return "triton" if device == "cuda" and unable("triton") is None else "eager"
 
 
 def _made() -> set[str]:

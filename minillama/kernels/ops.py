@@ -3,10 +3,9 @@
 Each name here is one operation. `minillama.kernels.eager` defines what it means; `minillama.kernels.use`
 chooses who computes it; `observed` lets one listen.
 
-    ops.rms_norm(x, weight, eps)  ->  table[backend for x's device]["rms_norm"]  ->  eager, C or Triton
+    ops.rms_norm(x, weight, eps)  ->  table[backend for x's device]["rms_norm"]  ->  eager or Triton
 
-A backend may lack an operation for which PyTorch's own is not beaten (`cpp`: attention); its row then holds
-the eager one.
+A backend may lack an operation; its row then holds the eager one.
 """
 
 from __future__ import annotations
@@ -54,16 +53,10 @@ def _by_device(name: str) -> Callable[..., Any]:
 def _row(name: str) -> dict[str, Callable[..., Any]]:
     """Return a backend's operations, making them the first time."""
     if name not in _TABLE:
+        from . import triton
         from .operators import Backend, operators
 
-        if name == "cpp":
-            from . import cpu
-
-            fused = Backend(name, cpu, "cpu", cpu.DTYPES)
-        else:
-            from . import triton
-
-            fused = Backend(name, triton, "cuda" if name == "triton" else "cpu", triton.DTYPES)
+        fused = Backend(name, triton, "cuda" if name == "triton" else "cpu", triton.DTYPES)
         _TABLE[name] = _TABLE["eager"] | operators(fused)
     return _TABLE[name]
 

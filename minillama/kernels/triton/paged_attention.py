@@ -121,7 +121,8 @@ def paged_attention(q: Tensor, k_pages: Tensor, v_pages: Tensor, pages: Tensor, 
         paged_attention_partial, (parts, K, B), q, k_pages, v_pages, pages, lengths, partial, sums,
         *q.stride()[:2], *k_pages.stride()[:3], *v_pages.stride()[:3], pages.stride(0), H, H // K, page,
         LOG2_E / math.sqrt(D),
-        ROWS=max(16, triton.next_power_of_2(H // K)), N=keys, D=D, WIDTH=width, num_warps=4 if q.itemsize == 2 else 8, num_stages=2,
+        ROWS=max(16, triton.next_power_of_2(H // K)), N=keys, D=D, WIDTH=width,
+        num_warps=4 if q.itemsize == 2 else 8, num_stages=2,
     )  # fmt: skip
     launch(
         attention_join, (B * H,), partial, sums, out, parts,
