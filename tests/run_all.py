@@ -36,7 +36,7 @@ FULL: list[Step] = [
     ("docstring examples", [*PYTEST, "--doctest-modules", "minillama"], {}),
     (
         "run-time shapes",
-        [*PYTEST, *UNIT, "--ignore=tests/kernels", "-m", "not error_contract and not slow"],
+        [*PYTEST, *UNIT, "-m", "not error_contract and not slow"],
         ONE_THREAD | {"MINILLAMA_CHECK_SHAPES": "1"},
     ),
     ("chapter pairs", [sys.executable, "-m", "minillama.book.pairing", "check"], {}),

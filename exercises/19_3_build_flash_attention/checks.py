@@ -7,11 +7,11 @@ import torch
 import triton
 import triton.language as tl
 
-from minillama import kernels
 from minillama.book.exercises import Hole
 from minillama.kernels.traffic import measured
+from minillama.kernels.triton.interpreter import enable
 
-kernels.use("triton-interpret")
+enable()
 
 TILES = "A head in tiles"
 ONLINE = "The mathematics"

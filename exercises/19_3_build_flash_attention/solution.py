@@ -6,9 +6,9 @@ import triton
 import triton.language as tl
 from jaxtyping import Float
 
-from minillama.kernels import use
+from minillama.kernels.triton.interpreter import enable
 
-use("triton-interpret")  # kernels that are defined from here on run on the CPU
+enable()  # kernels that are defined from here on run on the CPU
 
 
 def flash_numpy(

@@ -13,9 +13,9 @@ import triton  # noqa: F401 - for your kernel
 import triton.language as tl  # noqa: F401
 from jaxtyping import Float
 
-from minillama.kernels import use
+from minillama.kernels.triton.interpreter import enable
 
-use("triton-interpret")  # kernels that are defined from here on run on the CPU
+enable()  # kernels that are defined from here on run on the CPU
 
 
 def flash_numpy(

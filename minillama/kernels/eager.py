@@ -91,8 +91,10 @@ def attention(
 
 def visible(
     first: Int[Tensor, "*rows T"] | None, T: int, S: int, device: torch.device | str = "cpu"
-) -> Bool[Tensor, "*rows T S"]:
+) -> Bool[Tensor, "... T S"]:
     """Return which of S keys each of the last T positions sees, from its `first` key to its own.
+
+    Shaped (T, S), or (B, 1, T, S) where each row of a batch has first keys of its own.
 
     Examples
     --------

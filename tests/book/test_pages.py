@@ -9,6 +9,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from minillama import kernels
 from minillama.book import pages
 from minillama.book.contents import read_contents
 from minillama.book.exercise_pages import exercise_list_page, exercise_page
@@ -104,3 +105,10 @@ def test_pages_are_written_and_old_ones_removed(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in written}
     assert pages.write_pages(docs, config) == written
     assert before == {path: path.stat().st_mtime_ns for path in written}
+
+
+def test_reading_the_exercises_leaves_the_backend_as_it_was(exercises):
+    before = kernels.chosen()
+    for exercise in exercises:
+        exercise.solution_source()
+    assert kernels.chosen() == before
