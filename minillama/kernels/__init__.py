@@ -3,13 +3,14 @@
 The model calls `minillama.kernels.ops`; which code runs is decided here, by name:
 
     eager             plain PyTorch, the specification of the others     everywhere
+    cpp               fused C kernels, compiled at first use             a C compiler; CPU tensors
     triton            fused GPU kernels                                  triton, a GPU; its tensors
     triton-interpret  the same kernels, block by block in Python: to     triton; CPU tensors; slow
                       test and to learn from, never chosen by itself
 
 The environment variable ``MINILLAMA_BACKEND`` (one of these, or ``auto``) chooses at start. ``auto``, the
-default, is triton for tensors on a GPU where it can run, and eager elsewhere. ``cpp`` is a name kept for C
-kernels on the CPU, which are not written yet.
+default, is triton for tensors on a GPU where it can run, and eager elsewhere: on a CPU, cpp must be asked
+for.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ def available() -> list[str]:
 def unable(name: str) -> str | None:
     """Return why the backend `name` cannot run here, in one line, or None if it can."""
     if name == "cpp":
-        return "its C kernels are not written yet"
+        from .cpu.build import BuildError, library
+
+        try:
+            library()
+        except BuildError as error:
+            return str(error)
     if name.startswith("triton"):
         if importlib.util.find_spec("triton") is None:
             return "triton is not installed: pip install 'minillama[gpu]' (Linux)"

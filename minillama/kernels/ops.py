@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -53,10 +54,10 @@ def _by_device(name: str) -> Callable[..., Any]:
 def _row(name: str) -> dict[str, Callable[..., Any]]:
     """Return a backend's operations, making them the first time."""
     if name not in _TABLE:
-        from . import triton
         from .operators import Backend, operators
 
-        fused = Backend(name, triton, "cuda" if name == "triton" else "cpu", triton.DTYPES)
+        module = import_module(f"{__package__}.{'cpu' if name == 'cpp' else 'triton'}")
+        fused = Backend(name, module, "cuda" if name == "triton" else "cpu", module.DTYPES)
         _TABLE[name] = _TABLE["eager"] | operators(fused)
     return _TABLE[name]
 

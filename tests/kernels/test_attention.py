@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 import torch
-from kernels.proofs import BACKENDS, DTYPES, canaries, draw, opcheck, operation, prove, spread
+from kernels.proofs import DTYPES, WITH_ATTENTION, canaries, draw, opcheck, operation, prove, spread
 from torch import Tensor
 
 from minillama.kernels import triton as raw
@@ -51,26 +51,26 @@ def packed(B: int, T: int) -> Tensor:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_values_and_gradients(backend: str, shape: tuple[int, ...], dtype: torch.dtype, tile: int) -> None:
     B, H, K, T, S, D = shape
     prove("attention", backend, inputs(B, H, K, T, S, D, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_windows_and_packed_documents(backend: str, dtype: torch.dtype, tile: int) -> None:
     prove("attention", backend, [*inputs(2, 4, 2, 37, 37, 16, dtype), packed(2, 37)])
     prove("attention", backend, [*inputs(2, 2, 1, 21, 45, 16, dtype), window(21, 45, 9)])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_first_keys_in_any_order(backend: str, tile: int) -> None:
     first = torch.randint(0, 30, (37,), generator=torch.Generator().manual_seed(5))
     prove("attention", backend, [*inputs(1, 2, 1, 37, 37, 16), first.minimum(torch.arange(37))])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_a_query_that_sees_nothing_gets_zeros_and_gives_no_gradient(backend: str, tile: int) -> None:
     q, k, v = inputs(1, 2, 1, 37, 37, 16)
     first = torch.zeros(37, dtype=torch.int64)
@@ -84,7 +84,7 @@ def test_a_query_that_sees_nothing_gets_zeros_and_gives_no_gradient(backend: str
     prove("attention", backend, [*inputs(1, 2, 1, 37, 37, 16), first])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_layouts(backend: str) -> None:
     q, k, v = inputs(2, 4, 2, 9, 13, 20, torch.bfloat16)
     heads_last = [x.transpose(1, 2).contiguous().transpose(1, 2) for x in (q, k, v)]
@@ -95,7 +95,7 @@ def test_layouts(backend: str) -> None:
     assert out.stride() == heads_last[0].stride()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_large_scores_neither_overflow_nor_lose_the_largest(backend: str, tile: int) -> None:
     q, k, v = inputs(1, 1, 1, 37, 37, 16)
     out = operation("attention", backend)(q * 100, k * 100, v)  # scores of some ten thousand
@@ -106,7 +106,7 @@ def test_large_scores_neither_overflow_nor_lose_the_largest(backend: str, tile: 
     torch.testing.assert_close(out.double(), exact, rtol=0, atol=5e-3)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_the_log_of_the_sums(backend: str, tile: int) -> None:
     q, k, v = inputs(1, 2, 1, 21, 37, 16)
     _, lse = raw.attention(q, k, v, None)
@@ -115,7 +115,7 @@ def test_the_log_of_the_sums(backend: str, tile: int) -> None:
     torch.testing.assert_close(lse.double(), s.logsumexp(-1), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_opcheck(backend: str) -> None:
     q, k, v = (x.requires_grad_() for x in inputs(1, 2, 1, 5, 7, 8))
     opcheck("attention", backend, (q, k, v, None))

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 import torch
-from kernels.proofs import BACKENDS, DTYPES, canaries, draw, opcheck, operation, prove, spread
+from kernels.proofs import DTYPES, WITH_ATTENTION, canaries, draw, opcheck, operation, prove, spread
 from torch import Tensor
 
 from minillama.kernels import triton as raw
@@ -37,7 +37,7 @@ def cache(
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_values(backend: str, shape: tuple[int, ...], dtype: torch.dtype, keys: int) -> None:
     H, K, D, page = shape
     arguments = cache(H, K, D, page, 77, dtype)
@@ -48,14 +48,14 @@ def test_values(backend: str, shape: tuple[int, ...], dtype: torch.dtype, keys: 
     )
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_pages_with_heads_last(backend: str) -> None:
     q, k, v, pages, lengths = cache(4, 2, 16, 4, 50)
     k, v = (x.transpose(1, 2).contiguous().transpose(1, 2) for x in (k, v))
     prove("paged_attention", backend, [q, k, v, pages, lengths], grad=())
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_a_sequence_without_keys_gets_zeros(backend: str, keys: int) -> None:
     q, k, v, pages, lengths = cache(4, 2, 16, 4, 50)
     lengths[1] = 0
@@ -65,7 +65,7 @@ def test_a_sequence_without_keys_gets_zeros(backend: str, keys: int) -> None:
     prove("paged_attention", backend, [q, k, v, pages, lengths], grad=())
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_pages_beyond_a_sequences_length_are_not_read(backend: str, keys: int) -> None:
     q, k, v, pages, lengths = cache(4, 2, 16, 4, 50)
     clean = operation("paged_attention", backend)(q, k, v, pages, lengths)
@@ -76,7 +76,7 @@ def test_pages_beyond_a_sequences_length_are_not_read(backend: str, keys: int) -
     assert torch.equal(clean, again)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
 def test_opcheck(backend: str) -> None:
     opcheck("paged_attention", backend, cache(4, 2, 16, 4, 20))
 
