@@ -117,10 +117,11 @@ def in_chunks(
     one = torch.ones((), dtype=acc, device=x.device)
     dx = like(x) if gradients else x.new_empty(0)
     dweight = torch.zeros_like(weight, dtype=acc) if gradients else x.new_empty(0)
-    size = max(1, logits_at_once // len(weight))
+    size = min(len(x), max(1, logits_at_once // len(weight)))
+    buffer = x.new_empty(size, len(weight))  # one for all chunks
     for start in range(0, len(x), size):
         piece, wanted = x[start : start + size], targets[start : start + size]
-        logits = piece @ weight.T  # (n, C) -> (n, V)
+        logits = torch.mm(piece, weight.T, out=buffer[: len(piece)])  # (n, C) -> (n, V)
         rows, log_z = raw.cross_entropy(logits, wanted)
         some_loss, some_nats = _sums(rows, log_z, wanted, z_loss)
         loss, nats = loss + some_loss, nats + some_nats

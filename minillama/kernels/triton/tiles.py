@@ -29,16 +29,17 @@ def whole_rows(n: int, width: int) -> tuple[int, int, int]:
     return rows, columns, warps(rows * columns)
 
 
-def pieces(n: int, width: int) -> tuple[int, int, int]:
-    """Return the same where a program may take a part of a row.
+def pieces(n: int, width: int, times: int = 1) -> tuple[int, int, int]:
+    """Return the same where a program may take a part of a row, in tiles `times` the usual size.
 
     Examples
     --------
     >>> pieces(8192, 11008)
     (1, 4096, 8)
     """
-    columns = min(next_power_of_2(width), budget())
-    rows = max(1, min(budget() // columns, next_power_of_2(n)))
+    elements = times * budget()
+    columns = min(next_power_of_2(width), elements)
+    rows = max(1, min(elements // columns, next_power_of_2(n)))
     return rows, columns, warps(rows * columns)
 
 
