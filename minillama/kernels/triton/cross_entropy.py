@@ -100,7 +100,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """(N, V), (N,) int64 -> nats (N,), 0 where the target is -100; log Z (N,); both in float32."""
     N, V = logits.shape
     nats, log_z = (logits.new_empty(N, dtype=torch.float32) for _ in range(2))
-    rows, columns, warps = pieces(N, V, times=4)
+    rows, columns, warps = pieces(N, V, times=2)
     launch(
         cross_entropy_forward, (triton.cdiv(N, rows),), logits, targets.contiguous(), nats, log_z,
         logits.stride(0), N, V, IGNORED=IGNORE_INDEX, ROWS=rows, COLUMNS=columns, num_warps=warps,

@@ -124,9 +124,9 @@ def rows_at_once(N: int) -> int:
     Examples
     --------
     >>> rows_at_once(1), rows_at_once(3), rows_at_once(100)
-    (1, 4, 8)
+    (1, 4, 4)
     """
-    return min(8, triton.next_power_of_2(N))
+    return min(4, triton.next_power_of_2(N))
 
 
 def _tiles(n_rows: int, n_outputs: int) -> tuple[tuple[int, int], dict[str, int]]:
