@@ -183,6 +183,17 @@ def test_no_more_logits_live_than_a_chunk() -> None:
     assert memory.largest == 4 * V * C
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_way_back_makes_one_scaled_copy_of_each_gradient(backend: str) -> None:
+    N, C, V = 96, 16, 1000
+    x, weight = draw(N, C).requires_grad_(), draw(V, C, seed=1).requires_grad_()
+    with LiveMemory() as memory:
+        loss, _ = operation("linear_cross_entropy", backend)(x, weight, targets(N, V))
+        memory.peak = memory.now
+        loss.backward()
+    assert 0 <= memory.peak - 2 * 4 * (V * C + N * C) < 64 * N
+
+
 @pytest.mark.error_contract
 def test_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match=r"logits has shape \(0, 9\): expected at least one element"):

@@ -84,6 +84,7 @@ def linear_cross_entropy(backend: Backend) -> Callable[..., tuple[Tensor, Tensor
     def save(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*output[2:])
         ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)  # else zeros of the weight's size, for an output without gradient
 
     def backward(ctx: Any, dloss: Tensor, *_: Tensor) -> Any:
         dx, dweight = ctx.saved_tensors
