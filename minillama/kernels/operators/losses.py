@@ -86,7 +86,7 @@ def linear_cross_entropy(backend: Backend) -> Callable[..., tuple[Tensor, Tensor
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)  # else zeros of the weight's size, for an output without gradient
 
-    def backward(ctx: Any, dloss: Tensor, *_: Tensor) -> Any:
+    def backward(ctx: Any, dloss: Tensor, *_: None) -> Any:
         dx, dweight = ctx.saved_tensors
         return (dx * dloss).to(dx.dtype), (dweight * dloss).to(dweight.dtype), None, None, None
 
