@@ -42,6 +42,15 @@ def test_large_logits_and_rows_without_a_target(backend: str) -> None:
     assert torch.equal(logits.grad, torch.zeros(4, 33))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_likely_target_among_large_logits_keeps_its_digits(backend: str) -> None:
+    logits = torch.full((1, 50), 4096.0)
+    logits[0, 7] += 8  # log Z - logit, both of them rounded to 2**-11, would be off by a hundredth
+    loss, _ = operation("cross_entropy", backend)(logits, torch.tensor([7]))
+    exact, _ = eager.cross_entropy(logits.double(), torch.tensor([7]))
+    torch.testing.assert_close(loss.double(), exact, rtol=1e-4, atol=0.0)
+
+
 @pytest.mark.parametrize("z_loss", [0.0, 0.01])
 @pytest.mark.parametrize("at_once", [40, 2**24])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -28,7 +28,7 @@ gradient: a GPU's error would have to be waited for.
 
 References
 ----------
-Milakov and Gimelshein, Online normalizer calculation for softmax (2018), section 3. Hsu et al., Liger Kernel
+Milakov and Gimelshein, Online normalizer calculation for softmax (2018). Hsu et al., Liger Kernel
 (2024), section 3.2: the gradient in place of the logits.
 """
 
@@ -67,10 +67,9 @@ def cross_entropy_forward(
         base = tl.where(larger == float("-inf"), 0.0, larger)  # all logits so far may be -inf
         total = total * tl.exp(top - base) + tl.sum(tl.exp(x - base[:, None]), axis=1)
         top = larger
-    z = top + tl.log(total)
-    z = tl.where(counted & ~known, float("nan"), z)
-    tl.store(log_z + row, z, mask=held)
-    tl.store(nats + row, tl.where(counted, z - wanted, 0.0), mask=held)
+    rest = tl.where(counted & ~known, float("nan"), tl.log(total))
+    tl.store(log_z + row, top + rest, mask=held)
+    tl.store(nats + row, tl.where(counted, rest - (wanted - top), 0.0), mask=held)  # z - wanted loses digits
 
 
 @triton.jit
