@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -59,6 +60,18 @@ def latest_step(run_dir: str | Path) -> int | None:
     return None if max(steps) < 0 else max(steps)
 
 
+def latest_values(run_dir: str | Path) -> dict[str, Any]:
+    """Return what a run's last checkpoint says of it, without its tensors; empty if there is none.
+
+    Examples
+    --------
+    >>> latest_values("no/such/run")
+    {}
+    """
+    shards = latest_shards(run_dir)
+    return _native_values(Path(run_dir)) if shards is None else open_shards(shards).values
+
+
 def load_sharded(directory: str | Path) -> tuple[Llama, Tokenizer | None, TrainingState]:
     """Read a sharded checkpoint into one process: model, tokenizer and the state of its run."""
     shards = open_shards(directory)
@@ -106,7 +119,15 @@ def _step(shards: Path) -> int:
 def _native_step(run_dir: Path) -> int:
     """Return the step of the run's single file; -1 if there is none that can be read."""
     try:
-        with safe_open(run_dir / FILE, framework="pt") as reader:
-            return int(json.loads((reader.metadata() or {})["training"])["step"])
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return int(_native_values(run_dir)["step"])
+    except (KeyError, ValueError, TypeError):
         return -1
+
+
+def _native_values(run_dir: Path) -> dict[str, Any]:
+    """Return what the run's single file says of it; nothing if there is none that can be read."""
+    try:
+        with safe_open(run_dir / FILE, framework="pt") as reader:
+            return dict(json.loads((reader.metadata() or {})["training"]))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return {}

@@ -11,6 +11,8 @@ from .console import console
 from .errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
     from ..training import Placement
 
 PARALLEL = ("ddp", "fsdp")
@@ -23,8 +25,12 @@ class LostError(UserError):
 
 
 @contextmanager
-def placed(parallel: str, tensor_parallel: int, threads: int | None, run_dir: Path) -> Iterator[Placement]:
+def placed(
+    parallel: str, tensor_parallel: int, threads: int | None, run_dir: Path, device: str = "auto"
+) -> Iterator[Placement]:
     """Yield where the model goes: this process alone, or under torchrun the grid of all of them.
+
+    `device` is as `minillama.training.device.take_device` reads it.
 
     The console is quiet in every process but the first. After the block the run's checkpoint is one file.
 
@@ -48,12 +54,13 @@ def placed(parallel: str, tensor_parallel: int, threads: int | None, run_dir: Pa
                 f" torchrun --nproc-per-node={tensor_parallel} -m minillama"
             )
         from ..training import Placement
+        from ..training.device import take_device
 
-        yield Placement()
+        yield Placement(take_device(device))
         return
     try:
-        with process_group() as device:
-            placement = _placement(parallel, tensor_parallel, device)
+        with process_group(device) as own:
+            placement = _placement(parallel, tensor_parallel, own)
             console.quiet = not placement.is_main
             yield placement
             _finish(placement, run_dir)
@@ -61,12 +68,9 @@ def placed(parallel: str, tensor_parallel: int, threads: int | None, run_dir: Pa
         raise LostError(_told(str(error), run_dir)) from error
 
 
-def _placement(parallel: str, tensor_parallel: int, device: object) -> Placement:
-    import torch
-
+def _placement(parallel: str, tensor_parallel: int, device: torch.device) -> Placement:
     from ..training.parallel import DataParallel, Sharded
 
-    assert isinstance(device, torch.device)
     if tensor_parallel == 1 and parallel == "ddp":
         return DataParallel(device)
     return Sharded(device, tensor_parallel)

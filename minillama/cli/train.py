@@ -33,9 +33,13 @@ ELSEWHERE = (
     "threads",
     "parallel",
     "tensor_parallel",
+    "device",
+    "backend",
     "resume",
     "as_json",
 )
+
+SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # names that --dtype knows besides
 
 
 def train(
@@ -74,8 +78,17 @@ def train(
     grad_clip: Annotated[float, typer.Option(help="Longest gradient.")] = 1.0,
     z_loss: Annotated[float, typer.Option(help="Weight of (log Z)^2; PaLM took 1e-4.")] = 0.0,
     dtype: Annotated[
-        str, typer.Option(help="Of matrix products: float32, bfloat16, or float16 with a scaled loss.")
+        str, typer.Option(help="Of matrix products: float32, bf16, or fp16 with a scaled loss.")
     ] = "float32",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, or auto (the default): a GPU where PyTorch sees one.")
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose kernels: eager, cpp, triton, triton-interpret, or auto. Default: MINILLAMA_BACKEND's."
+        ),
+    ] = None,
     mask_documents: Annotated[
         bool, typer.Option("--mask-documents", help="Positions see their own document only.")
     ] = False,
@@ -119,11 +132,16 @@ def train(
 ) -> None:
     """Train a LLaMA on your own text, with a tokenizer of its own."""
     options = dict(context.params)
+    options["dtype"] = SHORT.get(dtype, dtype)
     given = {name for name in options if _was_given(context, name)}
     _check_paths(corpus, data, tokenizer, out, resume)
 
-    with placed(parallel, tensor_parallel, threads, out if resume is None else resume) as placement:
+    began = _began(resume)
+    device = device or began.get("device") or "auto"
+    with placed(parallel, tensor_parallel, threads, resume or out, device) as placement:
         from ..training.throughput import peak_flops
+
+        where = _computed_by(placement, backend, began)
 
         settings = {name: value for name, value in options.items() if name not in (*MODEL, *ELSEWHERE)}
         if resume is not None:
@@ -133,7 +151,7 @@ def train(
             trainer, text = _new(options, settings, placement)
         trainer.peak_flops = placement.processes * peak_flops(trainer.update.device, trainer.config.dtype)
         n_params = sum(p.numel() for p in trainer.model.parameters())
-        _say(as_json, f"{text.n_tokens:,} tokens to train on, {n_params:,} parameters")
+        _say(as_json, f"{text.n_tokens:,} tokens to train on, {n_params:,} parameters; {where}")
         _run(trainer, text, as_json)
 
 
@@ -155,6 +173,32 @@ def _check_paths(
         raise UserError("--data brings its own tokenizer: leave --tokenizer away")
     if resume is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already and not empty: name another by --out, or use --resume {out}")
+
+
+def _began(resume: Path | None) -> dict[str, str]:
+    """Return what computed the run in `resume` so far, "device" and "backend", as far as it can be read."""
+    from ..checkpoints.runs import latest_values
+
+    values = {} if resume is None else latest_values(resume)
+    return {name: values[name] for name in ("device", "backend") if isinstance(values.get(name), str)}
+
+
+def _computed_by(placement: Placement, backend: str | None, began: dict[str, str]) -> str:
+    """Choose the kernels, those that the run began with unless others are asked for; say what computes."""
+    from .. import kernels
+    from ..training.device import use_backend
+
+    assert placement.device is not None
+    kind = placement.device.type
+    if backend is None and kernels.chosen() == "auto" and began.get("backend") != kernels.backend(kind):
+        backend = began.get("backend")
+    if backend is not None:
+        use_backend(backend, placement.device)
+    now = {"device": kind, "backend": kernels.backend(kind)}
+    said = f"{now['backend']} on {kind}"
+    if began and began != now:
+        return f"{said}, and not as it began: the last digits may part"
+    return said
 
 
 def _new(

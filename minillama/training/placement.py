@@ -33,6 +33,11 @@ LossSums: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
 class Placement:
     """One process, which holds the whole model and sees every row.
 
+    Parameters
+    ----------
+    device : torch.device, optional
+        Where the model goes; None: it stays where it is.
+
     Attributes
     ----------
     rank, world : int
@@ -60,9 +65,12 @@ class Placement:
     averaged_over = 1
     whole = True
 
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device
+
     def prepare(self, model: Llama) -> LossSums:
         """Place `model` (in place where its parameters are replaced) and return its `loss_sums`."""
-        return model.loss_sums
+        return model.to(self.device).loss_sums
 
     def rows(self, array: np.ndarray) -> np.ndarray:
         """Return this process's share of a micro-batch's rows: (B, T) -> (B / world, T)."""

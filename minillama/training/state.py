@@ -29,6 +29,8 @@ class RunState:
         Steps since the loss scale last moved.
     watch : dict of str to list of float
         Memory of the spike watch.
+    device, backend : str, optional
+        What computed the last step: the device's type, and whose kernels.
 
     Raises
     ------
@@ -42,6 +44,8 @@ class RunState:
     loss_scale: float | None = None
     good_steps: int = 0
     watch: dict[str, list[float]] = field(default_factory=dict)
+    device: str | None = None
+    backend: str | None = None
 
     def __post_init__(self) -> None:
         set_whole_number(self, "step", at_least=0)
@@ -55,6 +59,9 @@ class RunState:
         for name, values in self.watch.items():
             if len(values) > WINDOW or not all(isinstance(value, float) for value in values):
                 raise ValueError(f"watch of {name}: expected at most {WINDOW} floats")
+        for name in ("device", "backend"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: expected a text")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunState:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .. import kernels
 from ..accounting import flops_per_token, mfu
 from ..checkpoints import CheckpointError
 from ..data.packing import Batches
@@ -233,7 +234,7 @@ class Trainer:
         """
         if self.run_dir is None:
             raise ValueError("this trainer has no run_dir: give one to write checkpoints")
-        scale = self.update.scale
+        scale, device = self.update.scale, self.update.device.type
         state = RunState(
             self.step,
             self.config,
@@ -241,6 +242,8 @@ class Trainer:
             None if scale is None else scale.scale,
             0 if scale is None else scale.good_steps,
             self.update.watch.memory(),
+            device,
+            kernels.backend(device),
         )
         return self.placement.save(self.model, self.optimizer, self.tokenizer, state.to_dict(), self.run_dir)
 

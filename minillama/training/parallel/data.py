@@ -35,7 +35,7 @@ class Together(Placement):
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        super().__init__(device)
         self.processes = dist.get_world_size()
         self.is_main = dist.get_rank() == 0
 

@@ -1,7 +1,7 @@
 """The processes of one run: joining those that torchrun started, and what to say when one of them is gone.
 
-torchrun gives each process its number and a place to meet. They talk over nccl where there is a GPU for each,
-else over gloo; the command is the same.
+torchrun gives each process its number and a place to meet. On GPUs they talk over nccl, on CPUs over gloo;
+the command is the same.
 
     torchrun --nproc-per-node=2 -m minillama train --corpus poems.txt
 """
@@ -15,6 +15,8 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+
+from ..device import take_device
 
 TIMEOUT = timedelta(minutes=5)
 """How long a process waits for the others before it gives up: longer than one writes a checkpoint."""
@@ -30,27 +32,27 @@ def under_torchrun() -> bool:
 
 
 @contextmanager
-def process_group(timeout: timedelta = TIMEOUT) -> Iterator[torch.device]:
+def process_group(device_name: str = "auto", timeout: timedelta = TIMEOUT) -> Iterator[torch.device]:
     """Join the other processes; yield the device of this one.
 
     Parameters
     ----------
+    device_name : str
+        As `take_device` reads it.
     timeout : timedelta
         A collective operation that takes longer ends the run.
 
     Raises
     ------
+    ValueError
+        If the device cannot be had.
     ProcessLostError
         Out of the block, in place of what torch raises when another process is gone. The first process to
         notice says so in full; the text of the others is empty, so that the user reads one line.
     """
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    on_gpu = torch.cuda.is_available() and local < torch.cuda.device_count()
-    device = torch.device("cuda", local) if on_gpu else torch.device("cpu")
-    if on_gpu:
-        torch.cuda.set_device(device)
+    device = take_device(device_name)
     store, rank, world = next(iter(dist.rendezvous("env://", timeout=timeout)))
-    backend = "nccl" if on_gpu else "gloo"
+    backend = "nccl" if device.type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
         yield device
