@@ -61,7 +61,7 @@ def sum_over_keys(
         keys = rows(k, key, k_stride, stop, D, WIDTH, EDGE)
         s = tl.dot(queries, tl.trans(keys), input_precision="ieee") * scale
         if EDGE:
-            seen = (key[None, :] <= position[:, None]) & (key < stop)[None, :]
+            seen = key[None, :] <= position[:, None]  # none from `stop` on
             if begin is not None:
                 seen = seen & (key[None, :] >= begin[:, None])
             s = tl.where(seen, s, float("-inf"))
