@@ -9,13 +9,14 @@ The model calls `minillama.kernels.ops`; which code runs is decided here, by nam
                       test and to learn from, never chosen by itself
 
 The environment variable ``MINILLAMA_BACKEND`` (one of these, or ``auto``) chooses at start. ``auto``, the
-default, is triton for tensors on a GPU where it can run, and eager elsewhere: on a CPU, cpp must be asked
-for.
+default, is triton for tensors on a GPU where it can run, cpp for those on a CPU where it can be compiled
+(else one notice, and eager), and eager elsewhere. What a fused kernel does not take, eager computes.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 
 import torch
@@ -119,7 +120,14 @@ def backend(device: str = "cpu") -> str:
 
 def _best(device: str) -> str:
     """Return what ``auto`` means on `device`."""
-    return "triton" if device == "cuda" and unable("triton") is None else "eager"
+    if device == "cuda" and unable("triton") is None:
+        return "triton"
+    if device == "cpu":
+        reason = unable("cpp")
+        if reason is None:
+            return "cpp"
+        logging.getLogger(__name__).warning("kernels in plain PyTorch, for want of compiled ones: %s", reason)
+    return "eager"
 
 
 def _made() -> set[str]:

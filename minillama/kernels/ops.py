@@ -3,15 +3,17 @@
 Each name here is one operation. `minillama.kernels.eager` defines what it means; `minillama.kernels.use`
 chooses who computes it; `observed` lets one listen.
 
-    ops.rms_norm(x, weight, eps)  ->  table[backend for x's device]["rms_norm"]  ->  eager or Triton
+    ops.rms_norm(x, weight, eps)  ->  table[backend for x's device]["rms_norm"]  ->  eager, C or Triton
 
-A backend may lack an operation; its row then holds the eager one.
+A backend may lack an operation; its row then holds the eager one. Where ``auto`` chose the backend, eager
+also computes what the fused kernel does not take: another dtype, gaps in the last axis, a mask of booleans.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -36,17 +38,30 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """Look `name` up in the table of the backend in use."""
     if name not in OPERATIONS:
         raise AttributeError(f"no operation {name!r}: the table has {', '.join(OPERATIONS)}")
-    by_device = chosen() == "auto" and torch.cuda.is_available()
-    operation = _by_device(name) if by_device else _row(backend())[name]
+    operation = _by_device(name) if chosen() == "auto" else _row(chosen())[name]
     return operation if _listener is None else _reporting(name, operation, _listener)
 
 
 def _by_device(name: str) -> Callable[..., Any]:
-    """Return the operation that looks at where its first tensor is, and takes the backend for there."""
+    """Return the operation that looks at where its first tensor is, and takes the backend for there.
+
+    The machine's main device is prepared at once, outside of what torch.compile may be tracing.
+    """
+    _row(backend("cuda" if torch.cuda.is_available() else "cpu"))
+    return _chosen_for_each_call(name)
+
+
+@cache
+def _chosen_for_each_call(name: str) -> Callable[..., Any]:
+    from .operators import Uncovered
 
     def run(first: Any, *args: Any, **kwargs: Any) -> Any:
-        tensor = first if isinstance(first, Tensor) else first[0]
-        return _row(backend(tensor.device.type))[name](first, *args, **kwargs)
+        tensors = (first,) if isinstance(first, Tensor) else first
+        fused = _row(backend(tensors[0].device.type if tensors else "cpu"))[name]
+        try:
+            return fused(first, *args, **kwargs)
+        except Uncovered:
+            return _row("eager")[name](first, *args, **kwargs)
 
     return run
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..eager import IGNORE_INDEX
+from ..operators import Uncovered
 from .build import library
 
 __all__ = [
@@ -110,7 +111,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises
     ------
-    IndexError
+    ValueError
         For a target that is neither -100 nor one of the V.
     """
     N, V = logits.shape
@@ -118,7 +119,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     targets = targets.contiguous()
     wrong = _call("cross_entropy", logits, logits, targets, nats, log_z, N, V, logits.stride(0), IGNORE_INDEX)
     if wrong:
-        raise IndexError(f"{wrong} of {N} targets are outside of 0 to {V - 1}, and not {IGNORE_INDEX}")
+        raise ValueError(f"{wrong} of {N} targets are no tokens: expected 0 to {V - 1}, or {IGNORE_INDEX}")
     return nats, log_z
 
 
@@ -145,7 +146,7 @@ def int8_matvec(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
 def int4_matvec(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """(N, I), (O, I/2) uint8, (O, I/32) float16 -> (N, O); sums in float32, so that float64 is refused."""
     if scale.dtype != torch.float16:
-        raise ValueError(f"scale has dtype {scale.dtype}: the cpp backend expects torch.float16")
+        raise Uncovered(f"scale has dtype {scale.dtype}: the cpp backend expects torch.float16")
     wide, y = _single(x), x.new_empty(len(x), len(weight), dtype=torch.float32)
     strides = weight.stride(0), scale.stride(0)
     _call("int4_matvec", None, wide, weight, scale, y, len(x), len(weight), x.shape[1] // 32, *strides)
@@ -166,12 +167,13 @@ def adamw(
 ) -> None:
     """Update `parameters`, `means` and `squares` in place."""
     unbiased = 1 - beta1**step, 1 - beta2**step
+    for name, tensors in (("gradients", gradients), ("means", means), ("squares", squares)):
+        for index, (p, x) in enumerate(zip(parameters, tensors, strict=True)):
+            if x.dtype != p.dtype:
+                raise Uncovered(
+                    f"{name}[{index}] has dtype {x.dtype}: the cpp backend expects the parameter's, {p.dtype}"
+                )
     for p, g, mean, square in zip(parameters, gradients, means, squares, strict=True):
-        if not p.dtype == g.dtype == mean.dtype == square.dtype:
-            raise ValueError(
-                f"a parameter of {p.dtype} has a gradient of {g.dtype} and averages of {mean.dtype} and "
-                f"{square.dtype}: the cpp backend expects one dtype"
-            )
         _call("adamw", p, p, g, mean, square, p.numel(), lr, beta1, beta2, eps, weight_decay, *unbiased)
 
 
@@ -194,7 +196,9 @@ def _as_c(value: Any) -> Any:
 def _single(x: Tensor) -> Tensor:
     """Return the inputs of a product in float32, without gaps."""
     if x.dtype == torch.float64:
-        raise ValueError("x has dtype torch.float64: the cpp backend's quantised products sum in float32")
+        raise Uncovered(
+            "x has dtype torch.float64: the cpp backend expects 32 bits at most, in which it sums products"
+        )
     return x.float().contiguous()
 
 

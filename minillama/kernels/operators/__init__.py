@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import attention, elementwise, losses, norms, optimizer, quantized
-from .backend import Backend
+from .backend import Backend, Uncovered
 
-__all__ = ["Backend", "operators"]
+__all__ = ["Backend", "Uncovered", "operators"]
 
 _MAKERS = {
     "rms_norm": norms.rms_norm,

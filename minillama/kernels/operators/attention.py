@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import checks
-from .backend import Backend, accumulator, define, like
+from .backend import Backend, Uncovered, accumulator, define, like
 
 
 def attention(backend: Backend) -> Callable[..., Tensor]:
@@ -51,9 +51,9 @@ def attention(backend: Backend) -> Callable[..., Tensor]:
         backend.accepts(q=q, k=k, v=v, mask=mask)
         if mask is not None:
             if mask.dtype == torch.bool:
-                raise ValueError(
-                    f"mask is of booleans, {tuple(mask.shape)}: the {backend.name} backend expects None or"
-                    " the first key that each query may see; the eager backend takes any mask"
+                raise Uncovered(
+                    f"mask has dtype {mask.dtype}: the {backend.name} backend expects None or integers, the"
+                    " first key that each query may see; the eager backend takes any mask"
                 )
             mask = (mask if mask.dim() == 2 else mask[None]).to(torch.int32).contiguous()  # (1 or B, T)
         return operator(q, k, v, mask)[0]

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from .. import checks
 
@@ -104,6 +105,10 @@ class Raw(Protocol):
         """Update `parameters`, `means` and `squares` in place."""
 
 
+class Uncovered(ValueError):
+    """Right for the operation but not for this backend: an error by name, eager's work under ``auto``."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """A module of raw functions, where they run and on which floats."""
@@ -114,11 +119,20 @@ class Backend:
     dtypes: tuple[torch.dtype, ...]
 
     def accepts(self, **tensors: Tensor | None) -> None:
-        """Raise ValueError for a tensor elsewhere, of another dtype, or with gaps in its last axis."""
-        checks.on_device(self.device, self.name, **tensors)
+        """Raise Uncovered for a tensor elsewhere, of another dtype, or with gaps in its last axis.
+
+        And inside torch.func and forward-mode differentiation, where operators lose tangents silently.
+        """
+        transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+        if not torch.compiler.is_compiling() and transformed:
+            raise Uncovered(f"torch.func or forward_ad is at work: the {self.name} backend expects neither")
         floats = {name: t for name, t in tensors.items() if t is not None and t.dtype.is_floating_point}
-        checks.has_dtype(self.dtypes, self.name, **floats)
-        checks.unit_stride(**tensors)
+        try:
+            checks.on_device(self.device, self.name, **tensors)
+            checks.has_dtype(self.dtypes, self.name, **floats)
+            checks.unit_stride(**tensors)
+        except ValueError as error:
+            raise Uncovered(str(error)) from None
 
 
 def define(
