@@ -18,9 +18,9 @@ from jaxtyping import Bool, Float, Int, Int8, UInt8
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from . import checks
+from . import checks, demand
 
-IGNORE_INDEX = -100
+IGNORE_INDEX = demand.IGNORE_INDEX
 LOGITS_AT_ONCE = 2**24
 """Logits that `linear_cross_entropy` holds at a time: 64 MiB in float32, thrice that with their gradient."""
 INT4_BLOCK = 32
@@ -182,11 +182,13 @@ def paged_attention(
     Position s of sequence b is row ``s % page`` of page ``pages[b, s // page]``, for s < ``lengths[b]``.
     """
     checks.paged_attention(q, k_pages, v_pages, pages, lengths)
-    S = pages.shape[1] * k_pages.shape[2]
-    k, v = (
-        p[pages].transpose(1, 2).flatten(2, 3) for p in (k_pages, v_pages)
-    )  # (B, M, K, page, D) -> (B, K, S, D)
+    page = k_pages.shape[2]
+    S = pages.shape[1] * page
     seen = torch.arange(S, device=q.device) < lengths[:, None]  # (B, S)
+    pages = pages.where(seen[:, ::page], 0)  # numbers that nobody reads may be anything
+    k, v = (
+        p[pages].transpose(1, 2).flatten(2, 3).where(seen[:, None, :, None], 0) for p in (k_pages, v_pages)
+    )  # (B, M, K, page, D) -> (B, K, S, D)
     grouped = k.shape[1] != q.shape[1]
     return F.scaled_dot_product_attention(
         q[:, :, None], k, v, attn_mask=seen[:, None, None], enable_gqa=grouped

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import checks, eager
+from .. import checks, demand, eager
 from .backend import Backend, accumulator, define, like
 
 
@@ -94,9 +94,8 @@ def linear_cross_entropy(backend: Backend) -> Callable[..., tuple[Tensor, Tensor
 
     def checked(x: Tensor, weight: Tensor, targets: Tensor, z_loss: float = 0.0) -> tuple[Tensor, Tensor]:
         checks.linear_cross_entropy(x, weight, targets)
-        kind = x.device.type
-        if torch.is_autocast_enabled(kind):
-            dtype = torch.get_autocast_dtype(kind)
+        if demand.autocast(x):
+            dtype = torch.get_autocast_dtype(x.device.type)
             x, weight = x.to(dtype), weight.to(dtype)
         backend.accepts(x=x, weight=weight, targets=targets)
         gradients = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
