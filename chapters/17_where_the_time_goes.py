@@ -805,16 +805,16 @@ rates = [1, 2, 5, 10, 20, 50, 100, 200]
 axes.set_xticks(rates, rates)
 axes.minorticks_off()
 axes.set(xlabel="GB/s of the bytes needed", ylim=(-0.6, len(small) + 0.2))
-axes.legend(loc="lower right", fontsize=8)
+axes.legend(loc="lower right", bbox_to_anchor=(0.93, 0.02), fontsize=8)
 plt.show()
 
 # %% [markdown]
 # Four things to be careful about. Some marks lie beyond the memory's rate, because this model's tensors fit caches;
 # those of a 7B do not. A mark far below it does not always move too much: in SwiGLU and in the loss the exponentials
 # have a ceiling of their own, and whether a loop computes them one at a time or eight at once decides more than its
-# passes do. The package's kernels are called through PyTorch, which keeps the books for the way back, and on a tensor
-# of 1 MB those books cost about as much as the norm. And each call was repeated on the same tensors, which flatters all of
-# them: in a real step they were last used some time ago.
+# passes do. The package's kernels are called through PyTorch, which keeps the books for the way back, and on a
+# tensor of 1 MB those books cost about as much as the norm. And each call was repeated on the same tensors, which
+# flatters all of them: in a real step they were last used some time ago.
 #
 # ## Amdahl's law
 #
@@ -856,10 +856,13 @@ assert 0.2 < alone / np.mean(steps["eager"]) < 1.3
 print("the gain of the step stays under Amdahl's cap")
 
 # %% [markdown]
-# The cap is low, and that is the honest news: on this kind of machine a step is mostly products, and fusing all the
-# rest cannot make it much faster than the first line of the table says. On a GPU the balance is another one. Tensor
-# cores make products cheap, the ridge moves far to the right, and what waits for memory becomes a larger share. How
-# large, the formulas can say: one step of LLaMA 2 7B on one sequence of 4,096 tokens, on an A100 by its data sheet.
+# The cap is low, and that is the honest news: on this kind of machine a step is mostly products, and if all the rest
+# were free it would be no faster than the line with `inf` says. And whether the package's C gains anything at all on
+# your machine, the line after it says: kernels that lose on exponentials can eat up what the others have won.
+#
+# On a GPU the balance is another one. Tensor cores make products cheap, the ridge moves far to the right, and what
+# waits for memory becomes a larger share. How large, the formulas can say: one step of LLaMA 2 7B on one sequence of
+# 4,096 tokens, on an A100 and an H100 by their data sheets.
 
 # %%
 a100, h100 = DATA_SHEETS["a100-80gb"], DATA_SHEETS["h100-80gb"]
@@ -876,6 +879,9 @@ for gpu in (a100, h100):
         f"{gpu.name}: ridge {gpu.ridge:.0f}; at the roof {total * 1e3:,.0f} ms, small operations {rest / total:.1%};"
         f" if each moved nine times its least, {nine / (total - rest + nine):.0%}"
     )
+lowest = min(row.intensity for row in large_step if row.name.startswith(PRODUCTS))
+print(f"no product of this step has less than {lowest:,.0f} FLOPs a byte")
+assert lowest > h100.ridge
 assert fused_share["A100"] < fused_share["H100"] < 0.15
 
 # %% [markdown]
@@ -888,7 +894,7 @@ assert fused_share["A100"] < fused_share["H100"] < 0.15
 #
 # So far a batch had a thousand positions. A model that writes has one, for each sequence: the next. Then the product
 # with a weight becomes a product of a matrix and a vector, every weight is fetched to be used in one multiplication
-# and one addition, and the intensity is 2 FLOPs for 2 bytes. Left of every ridge.
+# and one addition, and the intensity is 2 FLOPs for 2 bytes: a thousandth of what it was, and left of every ridge.
 #
 # The way out is company. With $B$ sequences at once each weight that was fetched serves $B$ times. Up to the ridge,
 # the others ride for free. Is it so? A gate of LLaMA 7B in float32 (180 MB) against 1 to 128 tokens. Two such
