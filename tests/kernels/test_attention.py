@@ -10,6 +10,7 @@ from kernels.proofs import DTYPES, WITH_ATTENTION, canaries, draw, opcheck, oper
 from torch import Tensor
 
 from minillama.kernels import triton as raw
+from minillama.kernels.operators import Uncovered
 from minillama.kernels.traffic import measured
 
 SHAPES = [
@@ -55,6 +56,14 @@ def packed(B: int, T: int) -> Tensor:
 def test_values_and_gradients(backend: str, shape: tuple[int, ...], dtype: torch.dtype, tile: int) -> None:
     B, H, K, T, S, D = shape
     prove("attention", backend, inputs(B, H, K, T, S, D, dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("width", [32, 64, 80, 96])
+@pytest.mark.parametrize("backend", WITH_ATTENTION)
+def test_head_widths_of_real_models(backend: str, width: int, dtype: torch.dtype) -> None:
+    prove("attention", backend, inputs(1, 4, 2, 19, 19, width, dtype))
+    prove("attention", backend, [*inputs(1, 2, 1, 7, 19, width, dtype), window(7, 19, 5)])
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -212,7 +221,8 @@ def test_heads_sum_in_the_kernel_without_another_buffer() -> None:
 
 
 @pytest.mark.error_contract
-def test_heads_that_no_tile_holds_are_refused() -> None:
-    q = torch.zeros(1, 1, 2, 129)
-    with pytest.raises(ValueError, match=r"heads of width 129: .* hold 128 at most"):
+@pytest.mark.parametrize("width", [129, 256])
+def test_heads_that_no_tile_holds_are_refused(width: int) -> None:
+    q = torch.zeros(1, 1, 2, width, requires_grad=True)
+    with pytest.raises(Uncovered, match=rf"q has heads of width {width}: .* hold 128 at most; use eager"):
         operation("attention", "triton-interpret")(q, q, q)

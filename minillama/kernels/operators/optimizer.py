@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import checks
-from .backend import Backend, define
+from .backend import Backend, Uncovered, define
 
 
 def adamw(backend: Backend) -> Callable[..., None]:
@@ -54,7 +54,7 @@ def adamw(backend: Backend) -> Callable[..., None]:
             backend.accepts(**named)
             for name, tensor in named.items():
                 if not tensor.is_contiguous():
-                    raise ValueError(f"{name} has strides {tensor.stride()}: expected no gaps")
+                    raise Uncovered(f"{name} has strides {tensor.stride()}: expected no gaps")
         operator(
             list(parameters),
             list(gradients),

@@ -39,6 +39,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..operators import Uncovered
 from .interpreter import interpreted
 from .launch import launch
 
@@ -163,7 +164,7 @@ def tiling(which: str, T: int, S: int, D: int, dtype: torch.dtype) -> dict[str, 
     128
     """
     if D > 128:
-        raise ValueError(f"q has heads of width {D}: the triton backends hold 128 at most; use eager")
+        raise Uncovered(f"q has heads of width {D}: the triton backends hold 128 at most; use eager")
     M, N, warps, stages = GPU_TILES[which][2 * (dtype.itemsize > 2) + (D > 64)]
     if interpreted():
         M = N = INTERPRETED_TILE

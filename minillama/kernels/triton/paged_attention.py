@@ -34,6 +34,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..operators import Uncovered
 from .attention import LOG2_E
 from .interpreter import interpreted
 from .launch import launch
@@ -110,7 +111,7 @@ def paged_attention(q: Tensor, k_pages: Tensor, v_pages: Tensor, pages: Tensor, 
     B, H, D = q.shape
     _, K, page, _ = k_pages.shape
     if D > 128:
-        raise ValueError(f"q has heads of width {D}: the triton backends hold 128 at most; use eager")
+        raise Uncovered(f"q has heads of width {D}: the triton backends hold 128 at most; use eager")
     width = max(16, triton.next_power_of_2(D))
     keys = INTERPRETED_KEYS if interpreted() else KEYS * 2 // q.itemsize
     parts = splits(B * K, pages.shape[1] * page, keys)

@@ -36,6 +36,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..operators import Uncovered
 from .launch import launch
 from .tiles import whole_rows
 
@@ -172,7 +173,7 @@ def _backward(
 
 def _tile(N: int, C: int) -> tuple[int, int, int]:
     if C > WIDEST:
-        raise ValueError(f"x has rows of {C}: the triton backend's RMSNorm holds {WIDEST} elements at most")
+        raise Uncovered(f"x has rows of {C}: the triton backend's RMSNorm holds {WIDEST} elements at most")
     return whole_rows(N, C)
 
 
