@@ -22,6 +22,7 @@ from . import (
     exercise,
     generate,
     inspect,
+    kernels,
     plan,
     tokenizer,
     tour,
@@ -46,6 +47,7 @@ app.add_typer(exercise.app, name="exercise")
 app.add_typer(data.app, name="data")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(inspect.app, name="inspect")
+app.add_typer(kernels.app, name="kernels")
 app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 

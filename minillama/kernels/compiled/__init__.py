@@ -28,12 +28,20 @@ from importlib.util import find_spec
 from .assembly import WIDE, Access, narrow
 from .cases import CASES, LLAMA
 
-__all__ = ["CASES", "DTYPES", "SHARED", "TARGETS", "Access", "Compiled", "resources"]
+__all__ = ["DTYPES", "LIBRARIES", "SHARED", "TARGETS", "Access", "Compiled", "operations", "resources"]
 
 SHARED = {"sm_80": 163, "sm_90": 227, "sm_100": 227, "gfx942": 64}
 """KiB of shared memory that one program may take: A100, H100, B200; MI300X."""
+MULTIPROCESSORS = {
+    "sm_80": (65536, 2048, 164),
+    "sm_90": (65536, 2048, 228),
+    "sm_100": (65536, 2048, 228),
+    "gfx942": (131072, 2048, 64),
+}
+"""Registers of 32 bits, threads at most and KiB of shared memory of one multiprocessor (compute unit)."""
 TARGETS = tuple(SHARED)
 DTYPES = ("bfloat16", "float32")
+LIBRARIES = ("minillama", "liger")
 NARROW = {
     "any": (4, 4),  # a number of the row: its 1 / root mean square, its log of sums
     "attention_forward": (20, 68),  # a query's first key; AMD's matrix units leave a thread four neighbours
@@ -81,6 +89,20 @@ class Compiled:
         """Bytes of a thread's loads, and of its stores, that come less than 16 at a time."""
         return narrow(self.accesses, "load"), narrow(self.accesses, "store")
 
+    @property
+    def resident(self) -> int:
+        """Threads that run at once on a multiprocessor (AMD: compute unit), by registers and shared memory.
+
+        Examples
+        --------
+        >>> Compiled("norm", "f", "float32", "sm_90", 1, 256, 80, 0, 8192, ()).resident
+        768
+        """
+        held, most, total = MULTIPROCESSORS[self.target]
+        by_registers = held // (-(-self.registers // 8) * 8) // self.threads
+        by_shared = total * 1024 // (self.shared + 1024)  # NVIDIA keeps 1 KiB of each program's
+        return self.threads * min(by_registers, most // self.threads, by_shared)
+
     def faults(self) -> list[str]:
         """Return what no kernel may do, in words; empty if all is well.
 
@@ -105,19 +127,20 @@ class Compiled:
 
 
 def resources(
-    operations: Sequence[str] | None = None,
+    asked: Sequence[str] | None = None,
     targets: Sequence[str] = TARGETS,
     dtypes: Sequence[str] = DTYPES,
     head_dim: int = LLAMA.D,
     jobs: int = 1,
     told: Callable[[Compiled], None] | None = None,
+    library: str = "minillama",
 ) -> list[Compiled]:
     """Compile what operations launch at LLaMA's sizes and return what each kernel takes.
 
     Parameters
     ----------
-    operations : sequence of str, optional
-        Of `CASES`; by default all.
+    asked : sequence of str, optional
+        Operations of `CASES`; by default all that the library has.
     targets, dtypes : sequence of str
         Of `TARGETS` and `DTYPES`.
     head_dim : int
@@ -126,25 +149,22 @@ def resources(
         Processes side by side.
     told : callable, optional
         Is given each kernel as it comes.
+    library : str
+        Of `LIBRARIES`: ours, or Liger-Kernel's, which `liger.fetch_liger` brings.
 
     Returns
     -------
     list of Compiled
-        In the order of `CASES`, then dtypes, launches and targets.
+        In the order of operations, then dtypes, targets and launches.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or triton is not installed.
+        If a name is unknown, triton is not installed, or Liger-Kernel has not been fetched.
     """
-    names = list(CASES) if operations is None else list(operations)
-    for given, known in ((names, tuple(CASES)), (targets, TARGETS), (dtypes, DTYPES)):
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            raise ValueError(f"nothing is compiled for {unknown[0]!r}: expected one of {', '.join(known)}")
-    if find_spec("triton") is None:
-        raise ValueError("triton is not installed: pip install 'minillama[gpu]' (Linux)")
+    names = checked_names(asked, targets, dtypes, library)
     options = ["--targets", *targets, "--dtypes", *dtypes, "--head-dim", str(head_dim), "--jobs", str(jobs)]
+    options += ["--library", library]
     environment = {k: v for k, v in os.environ.items() if k not in ("TRITON_INTERPRET", "MINILLAMA_BACKEND")}
     command = [sys.executable, "-m", "minillama.kernels.compiled", *names, *options]
     rows = []
@@ -158,3 +178,42 @@ def resources(
     if process.returncode != 0:
         raise RuntimeError(f"the process that compiles ended with status {process.returncode}")
     return rows
+
+
+def operations(library: str = "minillama") -> tuple[str, ...]:
+    """Return what a library can be asked for.
+
+    Examples
+    --------
+    >>> operations("liger")[:2]
+    ('rms_norm', 'rms_norm backward')
+    """
+    if library == "liger":
+        from .liger import LIGER_CASES
+
+        return tuple(LIGER_CASES)
+    return tuple(CASES)
+
+
+def checked_names(
+    asked: Sequence[str] | None,
+    targets: Sequence[str] = TARGETS,
+    dtypes: Sequence[str] = DTYPES,
+    library: str = "minillama",
+) -> list[str]:
+    """Return the operations asked for, by default all; ValueError where something is unknown or missing."""
+    if library not in LIBRARIES:
+        raise ValueError(f"there is no library {library!r}: expected one of {', '.join(LIBRARIES)}")
+    names = operations(library) if asked is None else tuple(asked)
+    for given, known in ((names, operations(library)), (targets, TARGETS), (dtypes, DTYPES)):
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise ValueError(f"there is no {unknown[0]!r} to compile: expected one of {', '.join(known)}")
+    if find_spec("triton") is None:
+        raise ValueError("triton is not installed: pip install 'minillama[gpu]' (Linux)")
+    if library == "liger":
+        from .liger import liger_wheel
+
+        if not liger_wheel().is_file():
+            raise ValueError(f"{liger_wheel()} is not there: `minillama bench kernels` brings it")
+    return list(names)

@@ -7,7 +7,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
-from . import DTYPES, TARGETS
+from . import DTYPES, LIBRARIES, TARGETS, operations
 from .cases import CASES, LLAMA
 from .compiler import compile_case
 
@@ -20,10 +20,11 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", default=DTYPES, choices=DTYPES)
     parser.add_argument("--head-dim", type=int, default=LLAMA.D)
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--library", default="minillama", choices=LIBRARIES)
     given = parser.parse_args()
-    pairs = list(product(given.operations or CASES, given.dtypes))
+    pairs = list(product(given.operations or operations(given.library), given.dtypes))
     names, dtypes = zip(*pairs, strict=True)
-    rest = [given.head_dim] * len(pairs), [given.targets] * len(pairs)
+    rest = ([value] * len(pairs) for value in (given.head_dim, given.targets, given.library))
     with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
         for rows in pool.map(compile_case, names, dtypes, *rest):
             for row in rows:

@@ -5,9 +5,7 @@
 calls ``raw.swiglu`` with tensors of these sizes. On the device "meta" they have no data, and a recorded
 launch is all that comes of it; on the CPU they hold numbers, and the interpreter runs.
 
-`least` is the sum of inputs and outputs: what has to move at least, each byte once. `formula` is what the
-kernels' docstrings say that they move; the meter of `minillama.kernels.traffic` must find just that, where a
-tile holds everything (`SMALL` in the interpreter).
+A case returns what it read and what it wrote: their bytes, each once, are the least that can move.
 """
 
 from __future__ import annotations
@@ -65,8 +63,8 @@ class Sizes:
 LLAMA = Sizes(B=2, T=4096, C=4096, H=32, K=8, D=128, F=11008, V=32000, rows=512, page=16, window=1024)
 """LLaMA 2 7B's widths, two sequences of 4,096; but 8 key/value heads, so that groups are compiled too."""
 
-SMALL = Sizes(B=2, T=64, C=96, H=4, K=2, D=32, F=160, V=320, rows=24, page=16, window=16)
-"""What the interpreter gets through in a moment, and one program holds."""
+THIN = Sizes(B=1, T=16, C=4096, H=8, K=2, D=128, F=11008, V=32000, rows=8, page=4, window=6)
+"""As wide, with few rows and heads: what the interpreter gets through in seconds."""
 
 
 @dataclass(frozen=True)
@@ -189,19 +187,19 @@ def _cross_entropy_backward(raw: Any, new: Tensors, s: Sizes) -> Found:
 
 
 def _int8_matvec(raw: Any, new: Tensors, s: Sizes) -> Found:
-    inputs = new.floats(1, s.C), new.bits(s.F, s.C, dtype=torch.int8), new.floats(s.F)
+    inputs = new.floats(1, s.H * s.D), new.bits(s.C, s.H * s.D, dtype=torch.int8), new.floats(s.C)
     return inputs, [raw.int8_matvec(*inputs)]
 
 
 def _int4_matvec(raw: Any, new: Tensors, s: Sizes) -> Found:
-    weight = new.bits(s.F, s.C // 2, dtype=torch.uint8)
-    inputs = new.floats(1, s.C), weight, new.floats(s.F, s.C // INT4_BLOCK)
+    weight = new.bits(s.C, s.H * s.D // 2, dtype=torch.uint8)
+    inputs = new.floats(1, s.H * s.D), weight, new.floats(s.C, s.H * s.D // INT4_BLOCK)
     return inputs, [raw.int4_matvec(*inputs)]
 
 
 def _adamw(raw: Any, new: Tensors, s: Sizes) -> Found:
-    gradient = new.floats(s.F, s.C)  # the dtype of training; what is updated is float32
-    kept = [new.sums(s.F, s.C) for _ in range(3)]
+    gradient = new.floats(s.N, s.C)  # the dtype of training; what is updated is float32
+    kept = [new.sums(s.N, s.C) for _ in range(3)]
     tensors = ([kept[0]], [gradient], [kept[1]], [kept[2]])
     raw.adamw(*tensors, 10, 3e-4, 0.9, 0.95, 1e-8, 0.1)
     return [gradient, *kept], kept

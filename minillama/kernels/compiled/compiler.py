@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from itertools import product
 from typing import Any
 
 import torch
@@ -28,10 +27,12 @@ from triton.backends.nvidia.compiler import get_ptxas, sm_arch_from_capability
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from ..triton.launch import Launch, recorded
+from .. import triton as raw
+from ..triton.launch import Launch
 from . import Compiled
 from .assembly import accesses
 from .cases import CASES, LLAMA, Tensors
+from .liger import LIGER_CASES, Liger
 
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # Triton's default, named: else it warns
 
@@ -64,7 +65,7 @@ class Absent:
 
 @contextmanager
 def started() -> Iterator[list[Launch]]:
-    """Collect the launches of anybody's kernels in the ``with`` block instead of running them."""
+    """Collect the launches of the ``with`` block, of anybody's kernels, instead of running them."""
     found: list[Launch] = []
     run = JITFunction.run
 
@@ -78,13 +79,19 @@ def started() -> Iterator[list[Launch]]:
         JITFunction.run = run
 
 
-def compile_case(name: str, dtype: str, head_dim: int, targets: Sequence[str]) -> list[Compiled]:
-    """Compile every kernel that an operation launches on floats of one dtype, for each target."""
-    from .. import triton as raw
-
-    with recorded() as launches:
-        CASES[name](raw, Tensors("meta", getattr(torch, dtype)), replace(LLAMA, D=head_dim))
-    found = [compiled(launch, target) for launch, target in product(launches, targets)]
+def compile_case(
+    name: str, dtype: str, head_dim: int, targets: Sequence[str], library: str
+) -> list[Compiled]:
+    """Compile every kernel that a library's operation launches on floats of one dtype, for each target."""
+    tensors, sizes = Tensors("meta", getattr(torch, dtype)), replace(LLAMA, D=head_dim)
+    found = []
+    for target in targets:
+        with started() as launches:
+            if library == "liger":
+                LIGER_CASES[name](Liger(target), tensors, sizes)
+            else:
+                CASES[name](raw, tensors, sizes)
+        found += [compiled(launch, target) for launch in launches]
     return [replace(row, operation=name, dtype=dtype) for row in found]
 
 
