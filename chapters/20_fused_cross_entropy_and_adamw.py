@@ -499,7 +499,8 @@ assert relative(best_factor * unweighted[2], right[1]) > 0.1
 #
 # **A sum in 16 bits.** $dW$ collects as many terms as there are chunks. A bfloat16 has 8 bits, so that a term of less
 # than 1/512 of what is there already is rounded away. We weigh the two ways: terms in bfloat16 both times, the sum in
-# bfloat16 or in float32. Targets are as in a text: few tokens are frequent, and their rows grow steadily.
+# bfloat16 or in float32. Targets are as in a text: few tokens are frequent, and their rows grow steadily. Means over
+# three seeds.
 
 # %% tags=["nbval-ignore-output"]
 tokens, width, vocabulary = 2048, 16, 64
@@ -658,8 +659,8 @@ plt.show()
 # %% [markdown]
 # A few hundred rows are enough: some 90 to 180 MB in place of 12.6 GB, at no loss of speed. Fewer rows, and the
 # products wait for the head. Liger-Kernel chooses rows such that a chunk of logits is about as large as $x$; PyTorch
-# has the same rule under the name `aspect_ratio`. The package's default of $2^{24}$ logits suits a CPU, and by this
-# count is too small a chunk for an A100 at this vocabulary. It is a count: nothing here was timed on a GPU.
+# has the same rule under the name `aspect_ratio`. The package's default of $2^{24}$ logits was chosen on a CPU; by this
+# count it is too small a chunk for an A100 at this vocabulary. It is a count: nothing here was timed on a GPU.
 #
 # ## AdamW: all bytes, no arithmetic
 #
@@ -777,12 +778,12 @@ assert one_launch.total.moved == many.total.moved
 print(f"{many.total.launches} launches or {one_launch.total.launches}: the same bits, the same bytes")
 
 # %% [markdown]
-# It saves 290 starts: nothing beside the bytes of 7B, but something for a tiny model. What does care where a tensor ends is weight decay: norms have none, so that there are two buffers, or
-# a boundary in one ([exercise 20.3](../exercises/20_3_adamw_in_one_launch.md)). FSDP's flat parameters
-# ([chapter 15](15_training_at_scale.md)) are such buffers.
+# It saves 290 starts: nothing beside the bytes of 7B, but something for a tiny model. What does care where a tensor
+# ends is weight decay. Norms have none, so that there are two buffers, or a boundary in one
+# ([exercise 20.3](../exercises/20_3_adamw_in_one_launch.md)).
 #
 # And now by the clock, where we have one: the package's C loop against the same five lines as operations of PyTorch.
-# Four million parameters, 64 MB, more than the caches hold; CPU time on one thread, pairs in turn.
+# Four million parameters, 64 MiB, more than most caches hold; CPU time on one thread, pairs in turn.
 
 # %% tags=["nbval-ignore-output"]
 big = state((2**22,))
@@ -811,14 +812,15 @@ print("the C loop is faster, by a factor between 1.3 and 10 on any machine that 
 #
 # ## In the real LLaMA
 #
-# The LLaMA papers say nothing about their loss. With 32,000 tokens it was a nuisance, with 128,256 it is the summit.
-# By formula, for one text of the context that each model was trained with, at most 8,192: the three float32 arrays
+# With LLaMA 1's 32,000 tokens the loss was a nuisance, with 128,256 it is the summit. The LLaMA 3 paper feels it: in
+# its pipelines the stage with the output and the loss was the slowest, and gave a layer away (section 3.3.2). By
+# formula, for one text of the context that each model was trained with, at most 8,192: the three float32 arrays
 # of the whole loss; a chunk of 512 rows in bfloat16 with $dW$ in float32; and, for the optimiser, the bytes of a step
 # and the least time for them on one A100, fused (28) and as PyTorch operations in place (80). A run that divides the
 # update among its GPUs divides these times, too.
 
 # %%
-print(f"{'':17}{'T':>7}{'V':>9}{'whole':>10}{'chunk':>9}{'+ dW':>9}{'AdamW':>11}{'fused':>10}{'unfused':>10}")
+print(f"{'':17}{'T':>7}{'V':>9}{'whole':>10}{'chunk':>9}{'+ dW':>9}{'AdamW':>13}{'fused':>10}{'unfused':>10}")
 bandwidth = DATA_SHEETS["a100-80gb"].bandwidth
 for name in ("llama-1-7b", "llama-2-7b", "llama-3-8b", "llama-3.1-405b"):
     cfg = LlamaConfig.named(name)
@@ -826,7 +828,7 @@ for name in ("llama-1-7b", "llama-2-7b", "llama-3-8b", "llama-3.1-405b"):
     row = 12 * T * V, 2 * 512 * V, 4 * V * cfg.dim, 28 * n_params
     times = 28 * n_params / bandwidth, 80 * n_params / bandwidth
     print(
-        f"{name:17}{T:7,}{V:9,}" + "".join(f"{b / 1e9:{w}.2f} GB" for b, w in zip(row, (7, 6, 6, 8), strict=True))
+        f"{name:17}{T:7,}{V:9,}" + "".join(f"{b / 1e9:{w}.2f} GB" for b, w in zip(row, (7, 6, 6, 10), strict=True))
         + "".join(f"{s:8.2f} s" for s in times)
     )  # fmt: skip
     if name == "llama-3-8b":
@@ -845,10 +847,11 @@ for name in ("llama-1-7b", "llama-2-7b", "llama-3-8b", "llama-3.1-405b"):
 #
 # What has changed since. Cut Cross-Entropy (Wijmans and others, 2024) does not even write the chunk: a kernel makes
 # tiles of logits on chip, along both axes, as flash attention does with scores, keeps the log-sum, and makes the
-# tiles again on the way back. For Gemma 2 (2B) they report 1 MB in place of 24 GB for the loss. They also skip
-# what adds less to a gradient than its number format can hold. Liger-Kernel reports
-# 60 % less memory and 20 % more throughput than Hugging Face's models, for all of its kernels together. And where the
-# head is cut among GPUs ([chapter 15](15_training_at_scale.md)), the online sum is what joins the parts.
+# tiles again on the way back: four products, and no chunk at all. For Gemma 2 (2B) they report 1 MB in place of 24 GB
+# for the loss. Tiles that add less to a gradient than its number format can hold are skipped, which buys the fourth
+# product back. Liger-Kernel reports 60 % less memory and 20 % more throughput than Hugging Face's models, for all of
+# its kernels together. And where the head is cut among GPUs ([chapter 15](15_training_at_scale.md)), the online sum is
+# what joins the parts.
 #
 # ## Your predictions
 
@@ -883,7 +886,9 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 #   [1251](https://github.com/linkedin/Liger-Kernel/pull/1251) (in place),
 #   [issue 512](https://github.com/linkedin/Liger-Kernel/issues/512) (sums in 16 bits), pull request
 #   [1298](https://github.com/linkedin/Liger-Kernel/pull/1298) (a factor for each position).
-# - E. Wijmans and others (2024), *Cut your losses in large-vocabulary language models*, arXiv 2411.09009.
+# - E. Wijmans and others (2024), *Cut your losses in large-vocabulary language models*, arXiv 2411.09009; its
+#   [code](https://github.com/apple/ml-cross-entropy).
+# - A. Grattafiori and others (2024), *The Llama 3 herd of models*, arXiv 2407.21783, section 3.3.2.
 # - PyTorch 2.13, [linear_cross_entropy](https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear_cross_entropy.html)
 #   and `torch.nn.LinearCrossEntropyOptions`.
 # - I. Loshchilov, F. Hutter (2019), *Decoupled weight decay regularization*, arXiv 1711.05101.
