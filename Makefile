@@ -6,7 +6,7 @@ READY  := .venv/.ready
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tour test check lab book chapters check-pairs exercises bench lock site
+.PHONY: help setup tour test check lab book chapters check-pairs exercises bench bench-gpu lock site
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ exercises: $(READY)  ## list the exercises and your progress
 
 bench: $(READY)  ## measure the speeds that the docs speak of
 	$(BIN)/minillama bench
+
+bench-gpu: $(READY)  ## measure training and every kernel on a GPU; writes docs/data/gpu/<device>.json
+	$(BIN)/minillama bench gpu
 
 lock: $(READY)  ## write the installed versions into requirements.lock
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed "s/+cpu$$//; s/^triton==.*/&; sys_platform == 'linux'/" > .lock.tmp

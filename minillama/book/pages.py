@@ -3,8 +3,9 @@
     python -m minillama.book.pages
 
 writes `docs/chapters/` and `docs/exercises/` (both ignored by git) from the executed notebooks, the table of
-contents and the exercises' folders, `docs/departures.md` from the boxes in the chapters, KaTeX's style and
-fonts into `docs/vendor/`, and the navigation between two markers in mkdocs.yml. Nothing is executed here:
+contents and the exercises' folders, `docs/departures.md` from the boxes in the chapters, the tables of
+`docs/gpu.md` from the files in `docs/data/gpu/`, KaTeX's style and fonts into `docs/vendor/`, and the
+navigation between two markers in mkdocs.yml. Nothing is executed here:
 `minillama.book.pairing` has done that.
 
 Left out: any plugin. MkDocs and Zensical build the same Markdown.
@@ -26,6 +27,7 @@ from .contents import Chapter, Part, read_contents
 from .departures import departures_page, read_departures
 from .exercise_pages import exercise_list_page, exercise_page
 from .exercises import Exercise, all_exercises
+from .gpu_page import gpu_page
 from .mathematics import copy_styles
 from .notebooks import CHAPTERS, ROOT, ChapterError, read_built
 
@@ -56,6 +58,7 @@ def write_pages(docs: Path = ROOT / "docs", config: Path = ROOT / "mkdocs.yml") 
     for exercise in exercises:
         pages[Path("exercises") / f"{exercise.slug}.md"] = exercise_page(exercise, titles[exercise.chapter])
     pages[Path("departures.md")] = departures_page(read_departures())
+    pages[Path("gpu.md")] = gpu_page()
     planned = [slug for slug, chapter in titles.items() if not chapter.written]
     files |= {
         path: (without_links_to(planned, text).rstrip() + "\n").encode() for path, text in pages.items()

@@ -6,11 +6,12 @@ reaches depends on the machine, and on what else it is doing. One module for eac
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from . import data, startup, stories, tokenizer, train
+from . import data, gpu, startup, stories, tokenizer, train
 from .measuring import show
 
 app = typer.Typer(help="Measure how fast things are here.", invoke_without_command=True)
@@ -54,3 +55,17 @@ def train_(as_json: AsJson = False) -> None:
 def data_(as_json: AsJson = False) -> None:
     """Run each stage of the data pipeline over made-up web pages."""
     show(data.figures(), as_json)
+
+
+@app.command("gpu")
+def gpu_(
+    device: Annotated[str, typer.Option(help="cuda, or cpu for a rehearsal.")] = "cuda",
+    backend: Annotated[
+        str | None, typer.Option(help="Whose kernels are ours. Default: the best here.")
+    ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Small shapes: a rehearsal.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the file of figures.")] = gpu.FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Measure training and every operation on a GPU: plain, compiled, Liger's and ours in turns."""
+    gpu.show(*gpu.measure(device, backend, small, out), as_json)
