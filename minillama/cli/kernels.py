@@ -25,9 +25,9 @@ Jobs = Annotated[int, typer.Option(min=1, help="Compilers side by side.")]
 
 
 LEGEND = """
-regs: registers of a thread. spill: what found none. KiB: shared memory of a program. narrow: bytes of a thread's
-loads + stores that come less than 16 at a time. moved: bytes, each once a launch, for each that an operation
-must move. FLOP/B: operations for each of those bytes."""
+regs: registers of a thread. spill: what found none. KiB: shared memory of a program. narrow: bytes of a
+thread's loads + stores that come less than 16 at a time. moved: bytes, each once a launch, for each byte
+that the operation must move. FLOP/B: arithmetic for each of those."""
 
 
 @app.callback()
