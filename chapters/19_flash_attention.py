@@ -13,9 +13,9 @@
 # comparisons at once?
 #
 # In [chapter 07](07_attention.md) the answer was a matrix: T rows of scores, T columns, a softmax along each row, a
-# product with the values. At 4,096 positions that is 16.8 million numbers a head, and a model has a thousand heads.
-# They are written to memory, read for the softmax, written again, read again for the product, and kept for the way
-# back. [Chapter 17](17_where_the_time_goes.md) showed what that costs: the arithmetic waits for the memory.
+# product with the values. At 4,096 positions that is 16.8 million numbers a head, and LLaMA 7B has 32 heads in each of
+# 32 layers. They are written to memory, read for the softmax, written again, read again for the product, and kept for
+# the way back. [Chapter 17](17_where_the_time_goes.md) showed what that costs: the arithmetic waits for the memory.
 #
 # The answer is no, and it needs no approximation. A softmax seems to want the whole row, since it divides by the sum
 # of all of it. But a sum can be kept while it grows, and what was divided by too little can be put right later. From
@@ -58,27 +58,28 @@ prediction = {
     "twice the length: plain attention's memory grows by a factor of": 4.0,
     "twice the length: flash attention's memory grows by a factor of": 1.0,
     "twice the length: the bytes that flash attention reads grow by a factor of": 2.0,
-    "error of flash attention over that of the plain one, float32": 2.0,
+    "error of flash attention over that of the plain one, float32, 512 positions": 2.0,
     "share of the tiles that a causal mask lets one skip, 16 tiles by 16": 0.5,
 }
 
 # %% [markdown]
 # ## The idea: put it right when you know better
 #
-# You walk along a row of scores, one tile of keys at a time, and want $\sum_j e^{s_j} v_j / \sum_j e^{s_j}$. To keep
-# the exponentials from overflowing, the largest score is subtracted from all. But you have not seen all. So subtract
-# the largest **so far**. When a larger one turns up, everything gathered until then was measured against the wrong
-# maximum, and by one common factor: multiply it by $e^{\text{old} - \text{new}}$ and go on.
+# You walk along a query's row of scores, a *tile* of keys at a time (some dozens of neighbours), and want $\sum_j
+# e^{s_j} v_j / \sum_j e^{s_j}$. To keep the exponentials from overflowing, the largest score is subtracted from all.
+# But you have not seen all. So subtract the largest **so far**. When a larger one turns up, everything gathered until
+# then was measured against the wrong maximum, and all of it is off by the same factor: multiply it by $e^{\text{old} -
+# \text{new}}$ and go on.
 #
 # Three things are kept for each query, whatever the length of the text: the maximum, the sum, and the weighted sum of
 # values. The scores of a tile live for a moment and are gone.
 #
-# On the site, the square below can be walked through tile by tile (arrow keys or the buttons). On paper, the picture
-# after it stands for the walk.
+# On the site, the square below can be walked through tile by tile (arrow keys or the buttons); thick frames are tiles
+# on an edge, dashed ones are never loaded. On paper, the picture after it stands for the walk.
 #
 # <div data-widget="attention-tiles"></div>
 
-# %% tags=["figure", "hide"] alt="Three squares of six by six tiles, queries downwards and keys to the right. Causal: tiles under the diagonal are filled, those on it hatched, those above it empty. Window: filled and hatched tiles in a band along the diagonal only. Decoding: one row of queries, its keys cut in three parts of two tiles each"
+# %% tags=["figure", "hide"] alt="Three squares of six by six tiles, queries downwards and keys to the right. Causal: tiles under the diagonal are filled, those on it hatched, those above it empty. Window: filled and hatched tiles in a band along the diagonal only. Decoding: one row of queries, its keys cut in three parts of two tiles each, and a note that each part returns an average and its sum"
 figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.3), width_ratios=(1, 1, 1))
 
 
@@ -107,6 +108,11 @@ for axes, title in zip(panels, titles, strict=True):
     axes.set(xlim=(0, 6), ylim=(6, 0), aspect="equal", xticks=[], yticks=[], title=title, xlabel="keys")
     axes.grid(False)
 panels[0].set_ylabel("queries")
+panels[2].spines[:].set_visible(False)
+panels[2].set(xlabel="")
+panels[2].text(
+    3, 1.5, "keys\n\neach part returns an average\nand its sum; a join follows", ha="center", va="top"
+)
 plt.show()
 
 # %% [markdown]
@@ -131,9 +137,10 @@ plt.show()
 # $$ \ell' = e^{m - m'} \ell + \sum_j e^{s_j - m'}, \qquad a' = e^{m - m'} a + \sum_j e^{s_j - m'} v_j $$
 #
 # Why it is exact: claim that after any number of tiles $\ell = \sum_j e^{s_j - m}$ over all keys seen. It holds at
-# the start (nothing seen, $\ell = 0$). If it holds before a tile, then $e^{m-m'} \ell = \sum_j e^{s_j - m'}$, and the
-# new tile's terms complete the sum. The same for $a$. At the end $a / \ell$ is the softmax average, and $L = m + \ln
-# \ell$ is the logarithm of the row's sum, which the way back will need.
+# the start (nothing seen, $\ell = 0$). If it holds before a tile, then $e^{m-m'} \ell = \sum_j e^{s_j - m'}$ over the
+# same keys, and the new tile's terms complete the sum. The same for $a$. At the end $a / \ell$ is the softmax average,
+# and $L = m + \ln \ell$ is the logarithm of $\sum_j e^{s_j}$ over the whole row, `lse` in the code (log of the sum of
+# exponentials). The way back will need it.
 #
 # In code, a row of scores in four tiles:
 
@@ -330,8 +337,9 @@ assert errors[left, "a window of 5"] == 0 < errors[left, "T = 37, S = 53"]
 # ## The way back
 #
 # The plain backward pass reads the whole matrix of weights $P$ (T, S), kept from the forward pass. But a weight is
-# cheap to compute again from what we kept: $P_{ij} = e^{s_{ij} - L_i}$, one number $L_i$ a query. With $dO$ the
-# gradient of the output:
+# cheap to compute again from what we kept: $P_{ij} = e^{s_{ij} - L_i}$, one number $L_i$ a query. The formulas are
+# [chapter 07](07_attention.md)'s, written for whole matrices ($dO$ is the gradient of the output, $\odot$ multiplies
+# element by element, and $\delta_i$ is taken off all of row $i$):
 #
 # $$ dV = P^\top dO, \qquad dP = dO\,V^\top, \qquad dS = P \odot (dP - \delta), \qquad \delta_i = \sum_j P_{ij}\, dP_{ij} $$
 #
@@ -522,15 +530,17 @@ plt.show()
 # %% [markdown]
 # So there are three laws, not one. The arithmetic is what it was: quadratic, half of it skipped. The memory is
 # linear. The traffic is quadratic over $M$, and that is enough: each key that is loaded meets $M$ queries, 4 M D
-# operations for 4 D bytes in 16 bits, $M$ operations a byte. An A100's ridge lies at about 150 (312 teraFLOPS in
-# bfloat16 over 2.0 terabytes a second, by its data sheet): tiles of 128 come near it, and caches serve some of the
-# rest. That is a prediction from counted bytes: nothing in this chapter was timed on a GPU.
+# operations for 4 D bytes in 16 bits, $M$ operations a byte. An A100's ridge lies at about 150 ([chapter
+# 17](17_where_the_time_goes.md): 312 teraFLOPS in bfloat16 over 2.0 terabytes a second, by its data sheet). Tiles of
+# 128 come near it, and caches serve some of the rest. That is a prediction from counted bytes: nothing in this chapter
+# was timed on a GPU.
 #
 # ## One query, a long past
 #
 # When a model writes, each step has one query and a long cache. There are no rows of queries to deal out to
 # processors: a batch of 1 with 8 key heads is 8 programs, on a GPU of 108 or more multiprocessors. So the keys are
-# cut instead. Each program attends to its part and returns its own softmax average with its $L$. How are they joined?
+# cut instead. Each program attends to its part and returns its own softmax average with its $L$ (*split-K*, or
+# flash decoding). How are they joined?
 # By the same trick once more, for parts $o_i$ with log-sums $L_i$:
 #
 # $$ L = \ln \sum_i e^{L_i}, \qquad o = \sum_i e^{L_i - L}\, o_i $$
@@ -579,9 +589,9 @@ assert meter.races == []
 # %% [markdown]
 # ## In the real LLaMA
 #
-# LLaMA 1 was trained this way. Section 2.4 of its paper: an efficient causal attention from the xformers library, which
-# does not store the attention weights and does not compute the scores that are masked. What it spared, for one
-# sequence of each model's context, in 16 bits:
+# LLaMA 1 was trained this way. Section 2.4 of its paper: an efficient causal attention from the xformers library, after
+# Rabe and Staats (2021) and with FlashAttention's backward pass. It neither stores the attention weights nor computes
+# the scores that are masked. What it spared, for one sequence of each model's context, in 16 bits:
 
 # %%
 for name in ("llama-1-7b", "llama-2-70b", "llama-3.1-8b"):
@@ -596,9 +606,11 @@ for name in ("llama-1-7b", "llama-2-70b", "llama-3.1-8b"):
 # exist.
 #
 # What has changed since: FlashAttention-2 (2023) put the loop over keys innermost, as here, and the queries' tiles in
-# parallel; FlashAttention-3 (2024) overlaps the products of one tile with the exponentials of another on Hopper, and
-# adds 8-bit floats. Windows came with Mistral 7B (4,096 keys). Packed documents with the mask that keeps them apart
-# are LLaMA 3's (section 3.2 of its paper). Both are the integers `first` of the package's `attention`.
+# parallel, as Phil Tillet's Triton version had done before (section 3.2 of the paper); FlashAttention-3 (2024)
+# overlaps the products of one tile with the exponentials of another on Hopper, and adds 8-bit floats. Windows came to
+# this family with Mistral 7B (4,096 keys), packed documents with a mask that keeps them apart with LLaMA 3, where it
+# mattered little in ordinary pretraining and much in training on very long sequences (section 3.2 of its paper). Both
+# are a list of integers to the package's `attention`: the first key that each query may see.
 #
 # ## Your predictions
 
@@ -607,7 +619,7 @@ answers = (
     plain_growth, flash_growth, read_growth, errors[torch.float32, 512], 1 - 17 / 32,
 )  # fmt: skip
 for (question, guess), answer in zip(prediction.items(), answers, strict=True):
-    print(f"{question}: you said {guess:g}, measured {answer:.1f}")
+    print(f"{question}: you said {guess:g}, measured {answer:.2f}")
 
 # %% [markdown]
 # ## Exercises
