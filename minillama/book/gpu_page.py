@@ -47,8 +47,8 @@ def tables(figures: GpuFigures) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in figures.versions.items())
     lines = [
         f"Commit `{figures.commit[:12]}`, seed {figures.seed}, {figures.dtype}, kernels of"
-        f" `{figures.backend}`; {versions}. Measured: {figures.peak_flops / 1e12:,.1f} TFLOP/s in products,"
-        f" {figures.bandwidth / 1e9:,.0f} GB/s; {figures.memory_bytes / 2**30:.0f} GiB of memory.",
+        f" `{figures.backend}`; {versions}. Measured: {_short(figures.peak_flops / 1e12)} TFLOP/s in"
+        f" products, {figures.bandwidth / 1e9:,.0f} GB/s; {figures.memory_bytes / 2**30:.0f} GiB of memory.",
         "",
         f"Training {cfg.n_params() / 1e6:,.1f} million parameters on {training.batch} x {training.seq_len:,}"
         " tokens a step; medians of five runs, in brackets the fastest and the slowest:",

@@ -190,10 +190,10 @@ def _computed_by(placement: Placement, backend: str | None, began: dict[str, str
 
     assert placement.device is not None
     kind = placement.device.type
-    if backend is None and kernels.chosen() == "auto" and began.get("backend") != kernels.backend(kind):
-        backend = began.get("backend")
-    if backend is not None:
-        use_backend(backend, placement.device)
+    asked = backend or kernels.chosen()
+    if backend is None and asked == "auto" and began.get("backend") != kernels.backend(kind):
+        asked = began.get("backend", asked)
+    use_backend(asked, placement.device)
     now = {"device": kind, "backend": kernels.backend(kind)}
     said = f"{now['backend']} on {kind}"
     if began and began != now:

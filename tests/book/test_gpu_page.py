@@ -15,7 +15,7 @@ from minillama.kernels.gpu_figures import CONTESTANTS, GpuFigures
 def test_the_tables_hold_what_was_measured() -> None:
     lines = tables(GpuFigures.from_dict(VALUES)).splitlines()
     assert lines[0].startswith("Commit `0123abc`, seed 0, bfloat16, kernels of `triton`; torch 2.13.0.")
-    assert "600.0 TFLOP/s in products, 3,000 GB/s; 75 GiB of memory" in lines[0]
+    assert "600 TFLOP/s in products, 3,000 GB/s; 75 GiB of memory" in lines[0]
     (eager,) = (line for line in lines if line.startswith("| eager |"))
     assert eager.startswith("| eager | 300 [100..500] | 107 | ")
     assert eager.endswith(" | 0.00 | 4.5000 |")

@@ -75,6 +75,16 @@ def test_what_cannot_run_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.error_contract
+def test_a_backend_chosen_by_the_environment_is_held_to_the_device_too(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "chosen", lambda: "triton")
+    assert train(corpus, "--out", tmp_path / "run", "--device", "cpu") == 2
+    said = "backend 'triton' computes on cuda alone, and the device is cpu"
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+@pytest.mark.error_contract
 def test_a_backend_that_cannot_be_built_is_not_replaced(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
