@@ -94,6 +94,21 @@ def collected(
         return report(operations or None, chosen_targets, chosen_dtypes, jobs, told, liger)
 
 
+def beside_liger() -> None:
+    """Compile and count what Liger-Kernel has too, in bfloat16, and print both side by side."""
+    from rich.table import Table
+
+    from ..kernels.compiled import operations
+    from ..kernels.report import HEADS, beside
+
+    names = [name for name in operations("liger") if name != "linear_cross_entropy"]
+    found = collected(names, None, ["bfloat16"], liger=True, jobs=2, quiet=False)
+    table = Table("operation", "GPU", *HEADS, title=f"ours | {found['liger']['version']}, bfloat16", box=None)
+    for row in beside(found):
+        table.add_row(*row)
+    console.print(table)
+
+
 def tables(found: dict[str, Any]) -> list[Table]:
     """Return the report as tables: ours of each dtype, then Liger-Kernel's if they are in it."""
     intensity = {(row["operation"], row["dtype"]): f"{row['intensity']:.3g}" for row in found["intensity"]}

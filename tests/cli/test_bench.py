@@ -11,12 +11,12 @@ from minillama.cli.bench import measuring
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["startup", "stories", "tokenizer", "train", "data"])
+@pytest.mark.parametrize("what", ["startup", "stories", "tokenizer", "train", "data", "kernels --no-liger"])
 def test_figures_come_with_their_spread(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(measuring, "RUNS", 2)
-    assert run(["bench", what, "--json"]) == 0
+    assert run(["bench", *what.split(), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) >= 3
     for row in rows:

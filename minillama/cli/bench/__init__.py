@@ -11,13 +11,13 @@ from typing import Annotated
 
 import typer
 
-from . import data, gpu, startup, stories, tokenizer, train
+from . import data, gpu, kernels, startup, stories, tokenizer, train
 from .measuring import show
 
 app = typer.Typer(help="Measure how fast things are here.", invoke_without_command=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")]
-GROUPS = (startup, stories, tokenizer, train, data)
+GROUPS = (startup, stories, tokenizer, train, data, kernels)
 
 
 @app.callback()
@@ -69,3 +69,16 @@ def gpu_(
 ) -> None:
     """Measure training and every operation on a GPU: plain, compiled, Liger's and ours in turns."""
     gpu.show(*gpu.measure(device, backend, small, out), as_json)
+
+
+@app.command("kernels")
+def kernels_(
+    as_json: AsJson = False,
+    liger: Annotated[bool, typer.Option(help="Compile Liger-Kernel's GPU kernels beside ours.")] = True,
+) -> None:
+    """Time the C kernels beside PyTorch; compile the GPU kernels beside Liger-Kernel's, which it fetches."""
+    show(kernels.figures(), as_json)
+    if liger and not as_json:
+        from ..kernels import beside_liger
+
+        beside_liger()
