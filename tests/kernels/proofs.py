@@ -26,7 +26,7 @@ from minillama import kernels
 from minillama.kernels import eager, ops
 
 BACKENDS = ("triton-interpret", "cpp")
-WITH_ATTENTION = ("triton-interpret",)  # cpp leaves it to PyTorch
+WITH_ATTENTION = ("triton-interpret",)  # C's has tests of its own, and no pages
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 BACKSTOP = {torch.float64: 1e-13, torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 8e-3}
 FLOOR = {torch.float64: 2e-15, torch.float32: 5e-7, torch.float16: 5e-4, torch.bfloat16: 4e-3}

@@ -1,6 +1,6 @@
 """The C backend: raw functions over fused kernels for the CPU, compiled at first use. See `kernels.c`.
 
-Attention is left to PyTorch, whose own CPU kernel is fused already.
+Attention of few queries, of 16 bits and over pages is left to PyTorch.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ __all__ = [
     "adamw",
     "add_rms_norm",
     "add_rms_norm_backward",
+    "attends",
+    "attention",
+    "attention_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "int4_matvec",
@@ -33,6 +36,10 @@ __all__ = [
 ]
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+FEWEST_QUERIES = 16
+"""Attention goes by blocks of queries, one to a lane: with fewer, most of a block would be idle."""
+LANES = 16
+"""Numbers in the widest register, 64 bytes of float32: what attention's room is reckoned with."""
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -85,10 +92,44 @@ def rope(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, inverse: bool) -> tuple
     for x in (q, k):
         B, heads, T, D = x.shape
         out = torch.empty_like(x)
-        s, o = ((c_int64 * 3)(*y.stride()[:3]) for y in (x, out))
-        _call("rope", x, x, out, cos, sin, B, heads, T, D // 2, s, o, -1.0 if inverse else 1.0)
+        strides = _strides(x), _strides(out)
+        _call("rope", x, x, out, cos, sin, B, heads, T, D // 2, *strides, -1.0 if inverse else 1.0)
         turned.append(out)
     return turned[0], turned[1]
+
+
+def attends(q: Tensor) -> bool:
+    """Whether attention is worth it here: PyTorch's own is better for few queries, and for 16 bits."""
+    return q.dtype in (torch.float32, torch.float64) and q.shape[2] >= FEWEST_QUERIES
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, first: Tensor | None) -> tuple[Tensor, Tensor]:
+    """(B, H, T, D), (B, K, S, D) twice, (1 or B, T) int32 -> out, strides as q's; log of sums (B, H, T)."""
+    B, H, T, D = q.shape
+    K, S = k.shape[1:3]
+    out, lse = torch.empty_like(q), q.new_empty(B, H, T)
+    room = q.new_empty(torch.get_num_threads(), S * (2 * D + LANES) + 2 * D * LANES)
+    _call(
+        "attention", q, q, k, v, first, out, lse, room, B, H, K, T, S, D, *map(_strides, (q, k, v, out)),
+        _apart(first), D**-0.5,
+    )  # fmt: skip
+    return out, lse
+
+
+def attention_backward(
+    dout: Tensor, q: Tensor, k: Tensor, v: Tensor, first: Tensor | None, out: Tensor, lse: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """-> dq, dk, dv, strides as of q, k, v."""
+    B, H, T, D = q.shape
+    K, S = k.shape[1:3]
+    dq, dk, dv = (torch.empty_like(x) for x in (q, k, v))
+    W = -(-D // LANES) * LANES
+    room = q.new_empty(torch.get_num_threads(), S * 2 * (D + W + LANES) + (3 * D + 2 * W) * LANES)
+    _call(
+        "attention_backward", q, dout, q, k, v, first, out, lse, dq, dk, dv, room, B, H, K, T, S, D,
+        *map(_strides, (dout, q, k, v, out, dq, dk, dv)), _apart(first), D**-0.5,
+    )  # fmt: skip
+    return dq, dk, dv
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
@@ -200,6 +241,16 @@ def _single(x: Tensor) -> Tensor:
             "x has dtype torch.float64: the cpp backend expects 32 bits at most, in which it sums products"
         )
     return x.float().contiguous()
+
+
+def _strides(x: Tensor) -> Any:
+    """Return the strides of the first three of four axes."""
+    return (c_int64 * 3)(*x.stride()[:3])
+
+
+def _apart(first: Tensor | None) -> int:
+    """Return how far apart two sequences' rows of `first` lie: 0 if they share one."""
+    return 0 if first is None or len(first) == 1 else first.stride(0)
 
 
 def _empty(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ...data.datasets import cache_dir
 
-SOURCES = ("kernels.c", "rows.h")
+SOURCES = ("kernels.c", "rows.h", "attention.h")
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC")
 
 

@@ -14,6 +14,14 @@ static inline int thread_number(void) { return omp_get_thread_num(); }
 static inline int thread_number(void) { return 0; }
 #endif
 
+#if defined(__AVX512F__)
+#define VECTOR 64 /* bytes in a register */
+#elif defined(__AVX__)
+#define VECTOR 32
+#else
+#define VECTOR 16
+#endif
+
 typedef uint16_t bfloat16; /* the upper half of a float */
 
 static inline float from_bfloat16(bfloat16 x) {
@@ -68,6 +76,7 @@ static inline float exp_float(float x) {
 #define NAME(name) name##_float32
 #include "rows.h"
 #undef T
+#include "attention.h"
 #undef GET
 #undef PUT
 #undef NAME
@@ -105,6 +114,8 @@ static inline float exp_float(float x) {
 #define PUT(x) ((double)(x))
 #define NAME(name) name##_float64
 #include "rows.h"
+#undef T
+#include "attention.h"
 
 /* y[n, o] = scale[o] * sum_i x[n, i] weight[o, i]: one byte a weight. */
 void int8_matvec(const float *x, const int8_t *weight, const float *scale, float *y, int64_t N, int64_t O,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import checks
+from .. import checks, eager
 from .backend import Backend, Uncovered, accumulator, define, like
 
 
@@ -48,6 +48,8 @@ def attention(backend: Backend) -> Callable[..., Tensor]:
 
     def checked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         checks.attention(q, k, v, mask)
+        if hasattr(raw, "attends") and not raw.attends(q):
+            return eager.attention(q, k, v, mask)
         backend.accepts(q=q, k=k, v=v, mask=mask)
         if mask is not None:
             if mask.dtype == torch.bool:
