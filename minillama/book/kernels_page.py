@@ -48,7 +48,7 @@ def moved(found: dict[str, Any]) -> str:
         key = row["operation"], row["dtype"]
         if row["dtype"] == "bfloat16":
             ratios = (f"{row[what] / row['least']:.2f}" for what in ("once", "asked"))
-            per_byte = f"{intensity[key]:,.3g}" if key in intensity else ""
+            per_byte = f"{intensity[key]:,.{2 if intensity[key] < 100 else 0}f}" if key in intensity else ""
             rows.append((row["operation"], f"{row['least']:,}", *ratios, per_byte))
     return _table(("operation", "least bytes", "moved / least", "asked / least", "FLOP / byte"), rows)
 

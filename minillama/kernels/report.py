@@ -130,35 +130,37 @@ HEADS = "registers", "spilled", "KiB", "narrow", "resident", "asked"
 def beside(found: dict[str, Any], dtype: str = "bfloat16", separator: str = " | ") -> list[tuple[str, ...]]:
     """Return ours and Liger-Kernel's of each operation and GPU, as "ours | Liger's" for each of `HEADS`.
 
-    Its cross-entropy makes the gradient at once: it stands beside both of ours, the larger figure of each.
+    Its cross-entropy makes the gradient at once: it stands beside both of ours, the larger figure of each,
+    and the least is that of its one pass.
     """
     lines = []
     for name in dict.fromkeys(row["operation"] for row in found["liger"]["moved"]):
         if name in ("cross_entropy backward", "linear_cross_entropy"):
             continue
         both = (name, "cross_entropy backward") if name == "cross_entropy" else (name,)
+        (least,) = (
+            row["least"]
+            for row in found["liger"]["moved"]
+            if (row["operation"], row["dtype"]) == (name, dtype)
+        )
         for target in dict.fromkeys(row["target"] for row in found["kernels"]):
-            cells = zip(
-                _cells(found, both, target, dtype),
-                _cells(found["liger"], (name,), target, dtype),
-                strict=True,
-            )
-            lines.append((name, target, *(f"{ours}{separator}{theirs}" for ours, theirs in cells)))
+            theirs = _cells(found["liger"], (name,), target, dtype, least)
+            cells = zip(_cells(found, both, target, dtype, least), theirs, strict=True)
+            lines.append((name, target, *(f"{cell}{separator}{other}" for cell, other in cells)))
     return lines
 
 
-def _cells(found: dict[str, Any], names: Sequence[str], target: str, dtype: str) -> list[str]:
+def _cells(found: dict[str, Any], names: Sequence[str], target: str, dtype: str, least: int) -> list[str]:
     rows = [
         row for row in found["kernels"]
         if row["operation"] in names and (row["target"], row["dtype"]) == (target, dtype)
     ]  # fmt: skip
     counted = [row for row in found["moved"] if row["operation"] in names and row["dtype"] == dtype]
-    asked = sum(row["asked"] for row in counted) / sum(row["least"] for row in counted)
     return [
         str(max(row["registers"] for row in rows)),
         str(sum(row["spilled"] for row in rows)),
         f"{max(row['shared'] for row in rows) / 1024:.1f}",
         str(max(sum(row["narrow"]) for row in rows)),
         str(min(row["resident"] for row in rows)),
-        f"{asked:.2f}",
+        f"{sum(row['asked'] for row in counted) / least:.2f}",
     ]

@@ -115,9 +115,9 @@ def test_cases_have_the_sizes_of_the_model() -> None:
 
     class Spy:
         def __getattr__(self, name: str):
-            def function(*arguments: object) -> list[torch.Tensor]:
+            def function(*arguments: object) -> torch.Tensor:
                 seen[name] = [tuple(a.shape) for a in arguments if isinstance(a, torch.Tensor)]
-                return []
+                return torch.empty(0)
 
             return function
 
