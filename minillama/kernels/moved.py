@@ -51,9 +51,9 @@ class Moved:
 
         Examples
         --------
-        >>> row = Moved("swiglu", "bfloat16", asked=5_636_096, once=4_227_072, least=4_227_072, races=0)
+        >>> row = Moved("swiglu", "bfloat16", asked=1_409_024, once=1_056_768, least=1_056_768, races=0)
         >>> row.faults()
-        ['5636096 bytes are asked for: by its formula 4227072']
+        ['1409024 bytes are asked for: by its formula 1056768']
         """
         size = 2 if self.dtype == "bfloat16" else 4
         asked, extra = (

@@ -22,6 +22,9 @@ KERNELS = {
     "int8_matvec_kernel", "paged_attention_partial", "rms_norm_forward", "rms_norm_gradient", "rope_turn",
     "swiglu_forward", "swiglu_gradient",
 }  # fmt: skip
+SAVED = (
+    Path(__file__).parents[2] / "docs" / "data" / "kernels.json"
+)  # minillama kernels report --liger --output
 ATTENTION = ["attention", "attention backward", "attention windows", "attention windows backward"]
 
 
@@ -39,6 +42,10 @@ def test_no_kernel_spills_or_takes_too_much_or_loads_narrowly() -> None:
     assert [
         (row.operation, row.kernel, row.dtype, row.target, row.faults()) for row in found if row.faults()
     ] == []
+    saved = json.loads(SAVED.read_text(encoding="utf-8"))["kernels"]
+    assert [json.loads(row.json()) for row in found] == [
+        {k: row[k] for k in json.loads(found[0].json())} for row in saved
+    ]
     assert all(row.registers > 0 and row.accesses and row.resident >= row.threads for row in found)
 
 
