@@ -26,6 +26,7 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import json
 import re
 import time
 import warnings
@@ -89,7 +90,7 @@ prediction = {
 # row of the table. A row may have gaps: where a backend has nothing of its own, the plain version stands in, so that
 # a model can run on a backend from the day that it has its first kernel.
 
-# %% tags=["figure", "hide"] alt="A grid of three rows and eleven columns. Rows are the backends eager, cpp and triton; columns are the operations from rms_norm to adamw. All cells of eager are filled in blue. cpp is filled in orange except for attention and paged_attention, which are empty and marked eager. triton is filled in green throughout. Linear_cross_entropy is hatched in both fused rows, being made of cross_entropy and matrix products"
+# %% tags=["figure", "hide"] alt="A grid of three rows and eleven columns. Rows are the backends eager, cpp and triton; columns are the operations from rms_norm to adamw. All cells of eager are filled in blue. cpp is filled in orange except for paged_attention, which is empty and marked eager. triton is filled in green throughout. Linear_cross_entropy is hatched in both fused rows, being made of cross_entropy and matrix products"
 own = {"cpp": cpu, "triton": raw}
 figure, axes = plt.subplots(figsize=(9.6, 2.7))
 for row, (backend, colour) in enumerate(
@@ -572,13 +573,13 @@ print(f"bytes in all: {spelled / fused:.1f} times as many when spelled out")
 print("launches:", ", ".join(dict.fromkeys(launched)))
 
 # %% [markdown]
-# The fused column's bytes are the least that the operation can move, and the kernels move just those:
-# [chapter 18](18_first_triton_kernels.md) counts them at each load and store. Two things keep this table from being a
-# triumph. On a GPU, PyTorch has a fused RMSNorm of its own (pull request 153666), where this count, made on shapes
-# alone, sees it spelled out. And by number of kernels `torch.compile` is no worse than we are: in the backward pass it
-# merges the stream's sums with the norms' gradients, which our operators, closed boxes, do not let it. What the
-# hand-written row has for itself is the loss whose logits never exist, attention's own tiles, sums that are proven, and
-# no wait for a compiler. Which is faster on a GPU we do not know.
+# The fused column's bytes are the least that the operation can move. [Chapter 18](18_first_triton_kernels.md) counts
+# the kernels' own at each load and store: just those, and for the norms' way back some per cent more. Two things keep
+# this table from being a triumph. On a GPU, PyTorch has a fused RMSNorm of its own (pull request 153666), where this
+# count, made on shapes alone, sees it spelled out. And by number of kernels `torch.compile` is no worse than we are: in
+# the backward pass it merges the stream's sums with the norms' gradients, which our operators, closed boxes, do not let
+# it. What the hand-written row has for itself is the loss whose logits never exist, attention's own tiles, sums that
+# are proven, and no wait for a compiler. Which is faster on a GPU we do not know.
 #
 # ## One loss curve
 #
@@ -855,11 +856,44 @@ print("in the band: an MFU of 5 % to 150 %, and eager takes 0.7 to 3 times as lo
 # %% [markdown]
 # (Above 100 % would mean that others slowed the machine while its peak was measured.)
 #
+# *Compiled for four GPUs, run on none.* `minillama kernels report` compiles every kernel for A100, H100, B200 and
+# MI300X and reads what it takes of each; bytes are counted in the interpreter and compared with their formulas
+# ([chapter 18](18_first_triton_kernels.md) does it before your eyes). What it wrote down, for what a training step
+# launches in bfloat16:
+
+# %%
+DATA = next(folder for folder in (Path("../docs/data"), Path("docs/data")) if folder.is_dir())
+report = json.loads((DATA / "kernels.json").read_text(encoding="utf-8"))
+targets = ("sm_80", "sm_90", "sm_100", "gfx942")
+step_of = ("rms_norm", "add_rms_norm", "rope", "attention", "swiglu", "cross_entropy", "adamw")
+in_step = [name + way for name in step_of for way in ("", " backward")]
+compiled = [row for row in report["kernels"] if row["dtype"] == "bfloat16" and row["operation"] in in_step]
+print(f"{'registers of a thread; shared KiB':34}" + "".join(f"{target:>12}" for target in targets))
+for kernel in dict.fromkeys(row["kernel"] for row in compiled):
+    on_target = {row["target"]: row for row in compiled if row["kernel"] == kernel}  # of two norms, the last
+    cells = [f"{on_target[t]['registers']}; {on_target[t]['shared'] / 1024:.1f}" for t in targets]
+    print(f"{kernel:34}" + "".join(f"{cell:>12}" for cell in cells))
+counted = [row for row in report["moved"] if row["dtype"] == "bfloat16" and row["operation"] in in_step]
+assert {row["operation"] for row in counted} == {name for name in in_step if name != "adamw backward"}
+more = [row["operation"] for row in counted if row["once"] > row["least"]]
+spilled_bytes = sum(row["spilled"] for row in compiled)
+print(
+    f"spilled: {spilled_bytes} bytes; the least bytes and not one more: {len(counted) - len(more)} of {len(counted)}"
+)
+print("some more:", ", ".join(more))
+assert spilled_bytes == 0
+assert all("backward" in name for name in more)
+
+# %% [markdown]
+# Attention's kernels take most registers and most shared memory: their tiles live there. What moves more than the least
+# are three ways back. The norms' keep partial sums of the weight's gradient (some per cent at LLaMA's sizes;
+# [chapter 18](18_first_triton_kernels.md) has the formula), and attention's two kernels read queries, keys and values
+# twice. None of this is a time.
+#
 # *On GPUs.* `make bench-gpu` measures step time, MFU, memory and each kernel's share of the bandwidth, ours beside
 # eager and `torch.compile`, five runs each, and writes a file that this cell reads:
 
 # %%
-DATA = next(folder for folder in (Path("../docs/data"), Path("docs/data")) if folder.is_dir())
 figures = gpu_figures.load(DATA / "gpu")
 for found in figures:
     print(
