@@ -1,7 +1,8 @@
-"""Steps of training: ours against transformers' at two shapes, and the NumPy reference at the smaller one.
+"""Steps of training: ours in C and in plain PyTorch against transformers' at two shapes; NumPy at one.
 
-All in turns, so that all meet the same weather; ratios are taken pair by pair. Besides, the share of the
-measured peak of matrix products that each makes use of.
+All in turns, so that all meet the same weather; ratios are taken pair by pair, of wall-clock and of CPU time
+(which other programs disturb less, but waiting threads count in). Besides, the share of the measured peak of
+matrix products that each makes use of.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def figures() -> list[Figure]:
     )
     return [
         *_shape("tour", Recipe.for_level(1).model, (16, 64), steps=20, with_reference=True),
-        *_shape("big", big, (8, 256), steps=1, with_reference=False),
+        *_shape("big", big, (8, 256), steps=2, with_reference=False),
     ]
 
 
@@ -40,24 +41,28 @@ def _shape(
 ) -> list[Figure]:
     import torch
 
+    from ... import kernels
     from ...accounting import flops_per_token, mfu
     from ...training.throughput import peak_flops
 
     torch.set_num_threads(THREADS)
     tokens = torch.randint(0, cfg.vocab_size, batch, generator=torch.Generator().manual_seed(0))
-    contestants = {"ours": _ours(cfg, tokens), "transformers": _transformers(cfg, tokens)}
+    contestants = {f"ours, {name}": _ours(cfg, tokens, name) for name in _backends()}
+    contestants["transformers"] = _transformers(cfg, tokens)
     if with_reference:
         contestants["reference in NumPy"] = _reference(cfg, tokens)
-    times: dict[str, list[float]] = {who: [] for who in contestants}
-    peaks = []
+    times, cpu_times = ({who: list[float]() for who in contestants} for _ in range(2))
+    peaks, before = [], kernels.chosen()
     for run in range(measuring.RUNS + 1):
         for who, step in contestants.items():
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             for _ in range(steps):
                 step()
             if run:  # the first is for warming up
                 times[who].append(time.perf_counter() - start)
+                cpu_times[who].append(time.process_time() - cpu_start)
         peaks.append(peak_flops(tokens.device, "float32"))
+    kernels.use(before)
     speeds = {who: [tokens.numel() * steps / t for t in runs] for who, runs in times.items()}
     work = flops_per_token(cfg, batch[1])
     return [
@@ -70,15 +75,28 @@ def _shape(
             )
             for who, values in speeds.items()
         ),
-        (
-            f"training, {name}, ours over transformers, pair by pair",
-            "times",
-            [a / b for a, b in zip(speeds["ours"], speeds["transformers"], strict=True)],
+        *(
+            (
+                f"training, {name}, {who} over transformers, pair by pair, {clock}",
+                "times",
+                [b / a for a, b in zip(spent[who], spent["transformers"], strict=True)],
+            )
+            for who in contestants
+            if who.startswith("ours")
+            for clock, spent in (("wall clock", times), ("CPU time", cpu_times))
         ),
     ]
 
 
-def _ours(cfg: LlamaConfig, tokens: Tensor) -> Callable[[], object]:
+def _backends() -> list[str]:
+    """Return what ``auto`` means on a CPU, and eager."""
+    from ... import kernels
+
+    return list(dict.fromkeys((kernels.backend("cpu"), "eager")))
+
+
+def _ours(cfg: LlamaConfig, tokens: Tensor, backend: str) -> Callable[[], object]:
+    from ... import kernels
     from ...model import Llama
     from ...training import adamw
 
@@ -86,6 +104,7 @@ def _ours(cfg: LlamaConfig, tokens: Tensor) -> Callable[[], object]:
     optimizer = adamw(model, 1e-3)
 
     def step() -> None:
+        kernels.use(backend)
         optimizer.zero_grad()
         model.loss(tokens, tokens.roll(-1, 1)).backward()
         optimizer.step()
