@@ -103,7 +103,14 @@ def beside_liger() -> None:
 
     names = [name for name in operations("liger") if name != "linear_cross_entropy"]
     found = collected(names, None, ["bfloat16"], liger=True, jobs=2, quiet=False)
-    table = Table("operation", "GPU", *HEADS, title=f"ours | {found['liger']['version']}, bfloat16", box=None)
+    table = Table(
+        "operation",
+        "GPU",
+        *HEADS,
+        title=f"ours / {found['liger']['version']}, bfloat16",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     for row in beside(found):
         table.add_row(*row)
     console.print(table)

@@ -127,8 +127,8 @@ HEADS = "registers", "spilled", "KiB", "narrow", "resident", "asked"
 """Of `beside`: as in `Compiled`; bytes asked for, for each byte that has to move."""
 
 
-def beside(found: dict[str, Any], dtype: str = "bfloat16", separator: str = " | ") -> list[tuple[str, ...]]:
-    """Return ours and Liger-Kernel's of each operation and GPU, as "ours | Liger's" for each of `HEADS`.
+def beside(found: dict[str, Any], dtype: str = "bfloat16", separator: str = "/") -> list[tuple[str, ...]]:
+    """Return ours and Liger-Kernel's of each operation and GPU, as "ours/Liger's" for each of `HEADS`.
 
     Its cross-entropy makes the gradient at once: it stands beside both of ours, the larger figure of each,
     and the least is that of its one pass.

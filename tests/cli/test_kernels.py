@@ -75,18 +75,18 @@ def test_json_and_the_file_hold_the_same(
     assert report.beside(found)[0] == (
         "swiglu",
         "sm_90",
-        "32 | 32",
-        "0 | 0",
-        "2.0 | 2.0",
-        "0 | 0",
-        "2048 | 2048",
-        "1.00 | 1.00",
+        "32/32",
+        "0/0",
+        "2.0/2.0",
+        "0/0",
+        "2048/2048",
+        "1.00/1.00",
     )
 
 
 def test_liger_stands_beside(known: list[Compiled], capsys: pytest.CaptureFixture[str]) -> None:
     kernels.beside_liger()
-    assert "32 | 32" in capsys.readouterr().out
+    assert "32/32" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
