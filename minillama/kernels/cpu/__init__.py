@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ctypes import c_double, c_int, c_int64, c_void_p
+from functools import cache
 from typing import Any
 
 import torch
@@ -220,10 +221,16 @@ def adamw(
 
 def _call(name: str, like: Tensor | None, *arguments: Any) -> int:
     """Call a kernel, that for the dtype of `like`, on as many threads as PyTorch uses."""
-    function = library()[name if like is None else f"{name}_{str(like.dtype).removeprefix('torch.')}"]
-    function.restype = c_int64
+    function = _function(name, None if like is None else like.dtype)
     result: int = function(*map(_as_c, arguments), c_int(torch.get_num_threads()))
     return result
+
+
+@cache
+def _function(name: str, dtype: torch.dtype | None) -> Any:
+    function = library()[name if dtype is None else f"{name}_{str(dtype).removeprefix('torch.')}"]
+    function.restype = c_int64
+    return function
 
 
 def _as_c(value: Any) -> Any:
