@@ -38,7 +38,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from minillama import accounting
+from minillama import accounting, kernels
 from minillama.accounting import Device, DoesNotFitError, Layout, plan_training
 from minillama.book.plotting import COLORS, use_style
 from minillama.config import LlamaConfig, published
@@ -50,6 +50,7 @@ with warnings.catch_warnings():
 
 use_style()
 torch.set_num_threads(1)
+kernels.use("eager")  # PyTorch's own operations: what they count and keep is compared with formulas below
 named = LlamaConfig.named
 
 # %% [markdown]
@@ -723,7 +724,8 @@ for cfg in (LlamaConfig(), wide):
 # %% [markdown]
 # (Without the gradient of the logits, which is not there yet.) PyTorch keeps a fifth more than our table. Its norm
 # saves the vector before the weights as well, and the mixed values are there twice: as attention leaves them, and in
-# the order in which the output matrix reads them. The formula is a floor that is nearly reached.
+# the order in which the output matrix reads them. The formula is a floor that is nearly reached. (Fused kernels fall
+# below it: they compute the SiLU again, and their loss keeps no logits. Part III builds them.)
 #
 # If that is too much, there is a trade: keep only each block's input, $C$ numbers, and compute the block's inside
 # again when the backward pass arrives there. Then one block's inside is there at a time. It costs one more forward

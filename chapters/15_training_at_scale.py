@@ -40,7 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from minillama import Llama, LlamaConfig, accounting, reference
+from minillama import Llama, LlamaConfig, accounting, kernels, reference
 from minillama.accounting import Device, plan_training
 from minillama.book.plotting import COLORS, use_style
 from minillama.model.layers import Attention, FeedForward
@@ -48,6 +48,7 @@ from minillama.training import Trainer
 from minillama.training.recompute import recompute_blocks
 
 torch.set_num_threads(1)
+kernels.use("eager")  # PyTorch's own operations: what they count and keep is measured below
 use_style()
 rng = np.random.default_rng(0)
 
@@ -775,6 +776,7 @@ def compare(device, out):
         json.dump(found, open(out, "w"))
 
 def die(device, run_dir):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the survivor: let it say first what it saw
     for step in trainer(Sharded(device), run_dir):
         if step.step == 12 and torch.distributed.get_rank() == 1:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -112,6 +112,16 @@ def test_the_classifier_knows_a_register_that_it_has_seen() -> None:
     assert np.all(model.weights * 256 == np.round(model.weights * 256))
 
 
+def test_what_the_classifier_learns_does_not_hang_on_how_sums_are_rounded() -> None:
+    mixed = [
+        "\n".join(page.paragraphs) for page in pages(1, 400) if page.kind in ("chatter", "story", "reference")
+    ]
+    good = [reference_text(0, number) for number in range(150)]
+    model, backwards = train_classifier(good, mixed), train_classifier(good[::-1], mixed[::-1])
+    assert np.abs(model.weights - backwards.weights).max() <= 1 / 256  # what weights are rounded to
+    assert abs(model.bias - backwards.bias) <= 1 / 256
+
+
 def test_features_are_counts_at_length_one() -> None:
     places, values = features("the cat the cat sat.")
     assert np.sum(values**2) == pytest.approx(1)
