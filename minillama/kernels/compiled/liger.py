@@ -85,7 +85,7 @@ class Liger:
                     setattr(module, question, lambda answer=answer: answer)
             setattr(self, name, module)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # the modules, to a type checker
         raise AttributeError(name)
 
     def interpret(self) -> None:
