@@ -19,6 +19,7 @@ from .build import library
 
 __all__ = [
     "DTYPES",
+    "LOGITS_AT_ONCE",
     "adamw",
     "add_rms_norm",
     "add_rms_norm_backward",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+LOGITS_AT_ONCE = 2**21
+"""Logits of a chunk of the loss, 8 MiB in float32: a buffer that is used again before it leaves the cache."""
 FEWEST_QUERIES = 16
 """Attention goes by blocks of queries, one to a lane: with fewer, most of a block would be idle."""
 LANES = 16

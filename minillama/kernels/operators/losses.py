@@ -73,7 +73,8 @@ def linear_cross_entropy(backend: Backend) -> Callable[..., tuple[Tensor, Tensor
     def forward(
         x: Tensor, weight: Tensor, targets: Tensor, z_loss: float, gradients: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return in_chunks(backend.raw, x, weight, targets, z_loss, gradients, eager.LOGITS_AT_ONCE)
+        at_once = min(eager.LOGITS_AT_ONCE, getattr(backend.raw, "LOGITS_AT_ONCE", eager.LOGITS_AT_ONCE))
+        return in_chunks(backend.raw, x, weight, targets, z_loss, gradients, at_once)
 
     def fake(
         x: Tensor, weight: Tensor, targets: Tensor, z_loss: float, gradients: bool
