@@ -787,7 +787,7 @@ plt.show()
 # The left half is easier to read in bytes. For each small operation, the bytes that it needs over the time that it
 # takes, PyTorch and C:
 
-# %% tags=["figure", "hide"] alt="Twelve rows, one for each small operation, over gigabytes a second of needed bytes on a logarithmic axis. In each a hollow mark for PyTorch and a filled one for the package's C kernel are joined by a line. For norms, rope and adamw the filled mark is further right, up to three times; vertical lines show the bandwidth of memory and of the nearest cache"
+# %% tags=["figure", "hide"] alt="Twelve rows, one for each small operation, over gigabytes a second of needed bytes on a logarithmic axis. In each a hollow mark for PyTorch and a filled one for the package's C kernel are joined by a line. Everywhere but for the addition the filled mark is further right, up to three times; vertical lines show the bandwidth of memory and of the nearest cache"
 figure, axes = plt.subplots(figsize=(9.0, 4.6))
 for y, name in enumerate(small[::-1]):
     shade = COLORS[family(name)[1]]
