@@ -188,7 +188,8 @@ print(len(kinds), "kinds;", own.calls["mm"] // 3, "matrix products a step")
 
 # %% [markdown]
 # Each of the 29 weight matrices is used once on the way forward and twice on the way back: 87 products. The rest of the
-# time goes into small change: hundreds of multiplications, additions and copies.
+# time goes into attention and into small change: hundreds of multiplications, additions and copies. (The part of a step
+# that is in no operation goes into Python and PyTorch's own bookkeeping.)
 
 # %% tags=["figure", "hide"] alt="Horizontal bars: the twelve operations of PyTorch that took most time in a training step, as shares. Matrix products, mm, are far ahead at about half or more; then the two attention kernels and, each with some per cent, multiplications, the softmax of the loss, additions, copies and the fused optimiser"
 figure, axes = plt.subplots(figsize=(8.2, 3.8))
@@ -326,8 +327,10 @@ plt.show()
 #
 # ## The roof of this machine
 #
-# The peak is measured as everybody does: by the best matrix product. Beside ours, the package's functions, which go
-# by the clock on the wall and are therefore lower whenever somebody else is at work here.
+# The peak is measured as everybody does: by the best matrix product. Beside ours, what the package's functions find.
+# They go by the clock on the wall and are therefore lower whenever somebody else is at work here. And their loops are
+# others: `read` only reads, `copy` and `triad` write to another place than they read from, where a processor may fetch
+# what it is about to overwrite, and nobody counts that.
 
 # %% tags=["nbval-ignore-output"]
 products = {}
@@ -365,12 +368,13 @@ print("the ridge lies between 1 and 100 FLOPs a byte")
 #
 # | operation | FLOPs | bytes | intensity in float32 |
 # |---|---|---|---|
-# | product with a weight (O, I) | $2 N I O$ | $b\,(N I + I O + N O)$ | grows with the matrix |
+# | product with a weight (F, C) | $2 N C F$ | $b\,(N C + C F + N F)$ | grows with the matrix |
 # | RMSNorm, width C | $N (4 C + 4)$ | $b\,(2 N C + C)$ | about 1/2 |
 # | SwiGLU, width F | $4 N F$ | $3\, b\, N F$ | 1/3 |
 #
-# RMSNorm's four per number: square, add to the sum, times $1/\text{rms}$, times the weight. SwiGLU's: $e^{-g}$, one
-# plus it, $g$ over that, times $u$.
+# RMSNorm's four per number: square, add to the sum, times $1/\text{rms}$, times the weight; four more per row:
+# divide the sum by $C$, add $\varepsilon$, take the root, and one over it. SwiGLU's four, with the gate $g$ and the
+# $u$ that it lets through: $e^{-g}$, one plus it, $g$ over that, times $u$.
 
 
 # %%
@@ -418,9 +422,9 @@ optimizer.zero_grad()
 #
 # ## Passes over memory
 #
-# Why is it so slow? Let us count what PyTorch moves. Each of its operations reads its inputs from memory and writes
-# its output back, for the next operation to read again. The meter listens as the profile did, and adds up bytes; an
-# operation that only looks at a tensor in another way (`view`, `transpose`) moves none.
+# Why is the rest so slow? Let us count what PyTorch moves. Each of its operations reads its inputs from memory and
+# writes its output back, for the next operation to read again. The meter listens as the profile did, and adds up bytes;
+# an operation that only looks at a tensor in another way (`view`, `transpose`) moves none.
 
 
 # %%
@@ -466,7 +470,7 @@ assert round(per_element[torch.bfloat16]) == 36
 # here. It is the price of putting small functions together: between any two of them the whole tensor goes to memory
 # and comes back.
 #
-# Here is the same count for every operation of the model that is neither product nor attention, forward and backward
+# Here is the same count for five operations of the model that are neither product nor attention, forward and backward
 # together, in float32: PyTorch's operations as `minillama.kernels.eager` calls them, and the least.
 
 
@@ -697,7 +701,7 @@ for backend, seconds in found.items():
 kernels.use("eager")
 
 # %% [markdown]
-# One thing to mind: where products go back, the call does two of them, and the row of the formula counts each.
+# One thing to mind: on the way back, one call for a product does two products, and the formula counts each.
 
 # %% tags=["nbval-ignore-output"]
 PRODUCTS = ("w", "output")
@@ -780,9 +784,9 @@ plt.show()
 
 # %% [markdown]
 # This picture is the map of Part III. Read it from the right. The products lie near the flat top: nothing to gain
-# there but better products. Attention has the intensity of a product and does not reach its height. And everything
-# else lies on the left, at a hundredth of the peak or a few: not because it is badly written, but because it has
-# nothing to compute. There the only way up is to move fewer bytes.
+# there but better products. Attention has nearly the intensity of a product and does not reach its height. And
+# everything else lies on the left, at a hundredth of the peak or a few: not because it is badly written, but because it
+# has nothing to compute. There the only way up is to move fewer bytes.
 #
 # The left half is easier to read in bytes. For each small operation, the bytes that it needs over the time that it
 # takes, PyTorch and C:
@@ -813,8 +817,9 @@ plt.show()
 # those of a 7B do not. A mark far below it does not always move too much: in SwiGLU and in the loss the exponentials
 # have a ceiling of their own, and whether a loop computes them one at a time or eight at once decides more than its
 # passes do. The package's kernels are called through PyTorch, which keeps the books for the way back, and on a
-# tensor of 1 MB those books cost about as much as the norm. And each call was repeated on the same tensors, which
-# flatters all of them: in a real step they were last used some time ago.
+# tensor of 1 MiB those books can cost more than the norm: called without them, further up, the same kernel reached a
+# higher rate. And each call was repeated on the same tensors, which flatters all of them: in a real step they were last
+# used some time ago.
 #
 # ## Amdahl's law
 #
@@ -857,8 +862,8 @@ print("the gain of the step stays under Amdahl's cap")
 
 # %% [markdown]
 # The cap is low, and that is the honest news: on this kind of machine a step is mostly products, and if all the rest
-# were free it would be no faster than the line with `inf` says. And whether the package's C gains anything at all on
-# your machine, the line after it says: kernels that lose on exponentials can eat up what the others have won.
+# were free it would be no faster than the line with `inf` says. What the package's C gains on your machine, the line
+# after it says. (That includes its attention, which the cap leaves as it is.)
 #
 # On a GPU the balance is another one. Tensor cores make products cheap, the ridge moves far to the right, and what
 # waits for memory becomes a larger share. How large, the formulas can say: one step of LLaMA 2 7B on one sequence of
@@ -885,16 +890,17 @@ assert lowest > h100.ridge
 assert fused_share["A100"] < fused_share["H100"] < 0.15
 
 # %% [markdown]
-# With every kernel at its best the small operations are a few per cent. At nine times the bytes, as RMSNorm in small
-# pieces was, they would be a quarter of the step to nearly half, and the newer GPU is the worse off, since its
+# With every kernel at its best the small operations are 4 and 8 per cent of the step. If all of them moved nine times
+# the bytes, as RMSNorm in small pieces did, they would be 29 and 44, and the newer GPU is the worse off, since its
 # arithmetic has grown more than its bandwidth. (The optimiser's step is left out: it comes once a batch, however many
 # sequences are in it.) These are predictions by formula. No GPU was timed for this chapter.
 #
 # ## One token at a time
 #
-# So far a batch had a thousand positions. A model that writes has one, for each sequence: the next. Then the product
-# with a weight becomes a product of a matrix and a vector, every weight is fetched to be used in one multiplication
-# and one addition, and the intensity is 2 FLOPs for 2 bytes: a thousandth of what it was, and left of every ridge.
+# So far a batch had a thousand positions or more. A model that writes has one, for each sequence: the next. Then the
+# product with a weight becomes a product of a matrix and a vector, every weight is fetched to be used in one
+# multiplication and one addition, and the intensity in bfloat16 is 2 FLOPs for 2 bytes: less than a thousandth of what
+# it was in the step above, and left of every ridge.
 #
 # The way out is company. With $B$ sequences at once each weight that was fetched serves $B$ times. Up to the ridge,
 # the others ride for free. Is it so? A gate of LLaMA 7B in float32 (180 MB) against 1 to 128 tokens. Two such
@@ -976,19 +982,19 @@ plt.show()
 
 # %% [markdown]
 # On the left the measured times lie above the theory: our ruler counts what it reads and what it writes back, and
-# weights are only read. And in between a library of products, made for large matrices, may go by detours: a bend in
-# the curve is a change of its method. On the right, the dotted lines would be company for free. The curves fall short
-# of them because the caches are nobody's company: each sequence reads its own. At 64 sequences most of the bytes are
-# caches, and no number of sequences reaches the ridge of 153. This is why Llama 2 70B shares its keys ([chapter
-# 26](26_llama_2.md)), why weights are stored in 4 bits ([chapter 23](23_quantisation.md)), and why servers batch what
-# strangers ask ([chapter 25](25_serving.md)).
+# weights are only read: compare the package's `read`. And in between a library of products, made for large matrices,
+# may go by detours: a bend in the curve is probably a change of its method. On the right, the dotted lines would be
+# company for free. The curves fall short of them because the caches are nobody's company: each sequence reads its own.
+# At 64 sequences most of the bytes are caches, and no number of sequences reaches the ridge of 153. This is why Llama 2
+# 70B shares its keys and values ([chapter 26](26_llama_2.md)), why weights are stored in 4 bits ([chapter
+# 23](23_quantisation.md)), and why servers batch what strangers ask ([chapter 25](25_serving.md)).
 #
 # ## Planted mistakes
 #
 # Three ways to measure a number that is wrong and looks right.
 #
 # **The first run.** Memory that was asked for is not there yet: the system hands out each page when it is first
-# touched. We fill 64 MB, fresh and again:
+# touched. We fill 64 MiB, fresh and again:
 
 # %%
 ratios, cleared = [], torch.empty(2**24)
@@ -1010,7 +1016,7 @@ print("filling 64 MB for the first time takes longer than the second time")
 # compiles and loads; and it has a sister. A GPU's call returns before the work is done, and a clock that does not
 # wait for it (`torch.cuda.synchronize`) measures how fast Python can ask.
 #
-# **The copy that never left the cache.** A bandwidth measured on an array of 16 KB is that of the nearest cache. As
+# **The copy that never left the cache.** A bandwidth measured on an array of 16 KiB is that of the nearest cache. As
 # the memory's it is wrong by the height of the whole staircase. With such a slope under the roof, every operation
 # seems far from its best, and every machine seems to have its ridge at the far left.
 #
@@ -1089,6 +1095,7 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 # - catch a measurement that is of the first run, of the cache, or of bytes nobody needed.
 #
 # Next: the same kernels for machines with thousands of programs at once, and an interpreter to run them without one.
+# [Chapter 18](18_first_triton_kernels.md).
 #
 # ## References
 #
