@@ -17,9 +17,9 @@
 # three arrays of that size. [Chapter 10](10_from_numpy_to_pytorch.md) flattened this mountain by computing the logits
 # piece by piece, twice. Here we do better, and need them once.
 #
-# The observation behind it is small. The loss is where backpropagation *begins*. Nothing has to be waited for: while
-# a logit is there, its gradient can be computed, multiplied on, and both forgotten. It takes the online sum of
-# [chapter 19](19_flash_attention.md), one pass, and some care with three things that arrive too late. At the end of
+# The observation behind it is small. The loss is where backpropagation *begins*. Nothing has to be waited for: while a
+# logit is there, its gradient can be computed, multiplied on, and both forgotten. It takes the online sum of [chapter
+# 19](19_flash_attention.md), a second pass over each row, and some care with a gradient that is early. At the end of
 # the step the optimiser has the opposite problem: hardly any arithmetic, and bytes, bytes, bytes.
 
 # %%
@@ -82,11 +82,11 @@ prediction = {
 # backward of the last two operations become one loop over chunks of positions:
 #
 # 1. a chunk's logits: a product with the head;
-# 2. their log-sum and nats, and **in their place** their gradient;
+# 2. the log-sum and the nats of each row, and, **in the place of the logits**, their gradient;
 # 3. two products with the gradient: what goes back into the model, and what is added to the head's own gradient.
 #
 # Then the next chunk takes over the same memory. Here is the product, drawn to scale for LLaMA 3 8B and one text of
-# 8,192 tokens: equal areas are equal numbers.
+# 8,192 tokens: equal areas hold equally many numbers.
 
 # %% tags=["figure", "hide"] alt="Three rectangles drawn to scale. A small blue one at the left, 8,192 positions high and 4,096 wide; a long flat green one on top, 4,096 high and 128,256 wide, the head; and beside and below them the logits, 8,192 high and 128,256 wide, empty but for one thin orange strip of 512 rows"
 N, C, V = 8192, 4096, 128_256
@@ -121,7 +121,8 @@ plt.show()
 # | $\ell_i = \ln Z_i - z_{i y_i}$, $Z_i = \sum_v e^{z_{iv}}$ | nats of position $i$ | (N,) |
 # | $g$ | the gradient of the final loss by $\sum_i \ell_i$: one number | () |
 #
-# [Chapter 04](04_backpropagation.md) derived the gradient of one row. With $p_{iv} = e^{z_{iv}} / Z_i$:
+# [Chapter 04](04_backpropagation.md) derived the gradient of one row. With $p_{iv} = e^{z_{iv}} / Z_i$, and
+# $[v = y_i]$ for the one-hot row, 1 at the target and 0 elsewhere:
 #
 # $$ \frac{\partial \ell_i}{\partial z_{iv}} = p_{iv} - [v = y_i] $$
 #
@@ -132,7 +133,7 @@ plt.show()
 # The first is a matter of each row. The second is a sum over rows, and a sum can be collected chunk by chunk. $g$
 # stands before both and can come later. That is all; the rest is bytes and digits.
 #
-# ## One pass over a row
+# ## Two passes over a row
 #
 # $Z$ is kept as chapter 19 kept it: the largest logit so far, and the sum measured against it. Then a second pass
 # turns the row into its gradient where it stands. We do it in float32, as a kernel will.
@@ -189,10 +190,10 @@ assert abs(naive - exact_nats) > 0.09 * exact_nats
 
 # %% [markdown]
 # The better a model knows the next token, the fewer digits of its loss are left; the last row is off by a tenth. With
-# the maximum off, the large numbers are gone before anything is subtracted. (Below 1e-7 nats this version, too, says
-# 0: the sum is 1 and a rest that float32 cannot add to 1.) The gradient above is made from the maximum and the sum
-# apart and does not suffer. A kernel that keeps $\ln Z$ alone for the way back, as the package's does, has
-# probabilities wrong by up to one part in 4,096 here, and training goes on.
+# the maximum off, the large numbers are gone before anything is subtracted. (Below 1e-7 nats this version, too, says 0:
+# the sum is 1 and a rest that float32 cannot add to 1.) The gradient above is made from the maximum and the sum apart
+# and does not suffer. A kernel that keeps $\ln Z$ alone for the way back, as the package's does, has probabilities
+# wrong by up to one part in 4,096 here: less than rounding to bfloat16 costs.
 #
 # ## The same in Triton
 #
@@ -286,9 +287,9 @@ assert round(plain_bytes) == 36
 
 # %% [markdown]
 # To float32 and back (6 + 6), a log-softmax (8), a gradient full of zeros (4), the log-softmax's way back (12): six
-# times the bytes. The package's kernels are two instead of one, for when somebody else computes what comes between,
-# and skip rows without a target on the way back. They move the same six bytes. (The z-loss of
-# [chapter 13](13_training.md) is one factor more: the softmax times $1 + 2 \zeta \ln Z$.)
+# times the bytes. The package has two kernels instead of one, since a loss that stands alone goes back later than it
+# goes forward; the second does not read rows without a target. With a target everywhere they move the same six bytes.
+# (The z-loss of [chapter 13](13_training.md) is one factor more: the softmax times $1 + 2 \zeta \ln Z$.)
 #
 # Three planted mistakes of a kernel that writes over its input:
 
@@ -332,14 +333,14 @@ assert unseen
 
 # %% [markdown]
 # The third is the dangerous one. PyTorch counts the versions of each tensor and would complain if an operation of its
-# own had written there. A kernel that stores through a pointer raises no counter. Liger-Kernel's cross-entropy does
-# so by default, and an issue of 2024 (number 272) shows a softmax before it with wrong gradients and no error. Hence
-# a rule: **write in place only what nobody else can have seen.** The package's `cross_entropy` gets its logits from a
-# caller and gives a new array. The logits of the next section have no other owner.
+# own had written there. A kernel that stores through a pointer raises no counter. Liger-Kernel's cross-entropy does so,
+# and an issue of 2024 (number 272) shows a softmax before it with wrong gradients and no error. Hence a rule: **write
+# in place only what nobody else can have seen.** The package's `cross_entropy` gets its logits from a caller and gives
+# a new array. The logits of the next section have no other owner.
 #
 # ## Logits that never exist
 #
-# Linear layer and loss in one `autograd.Function`. All that the way back needs is computed on the way up.
+# Linear layer and loss in one `autograd.Function`. All that the way back needs is computed on the way forward.
 
 
 # %%
@@ -425,10 +426,10 @@ for name in ("whole, float32", "chapter 10's, computed twice", "in chunks of 16"
 assert products == 3
 
 # %% [markdown]
-# Three, as for the whole loss: what chapter 10 paid for its memory is not paid here. The gradient costs nothing to
-# wait for, because it is not waited for.
+# Three, as for the whole loss: the fourth, which chapter 10 paid for its memory, is not paid here. A gradient that does
+# not wait for the way back needs no logits there.
 #
-# ## Three things that arrive too late
+# ## Three traps of an early gradient
 #
 # The gradient is made before anybody has asked for it. So it must not depend on what is said later, and must be
 # summed well. Three more planted mistakes, each with a test that it passes.
@@ -471,9 +472,10 @@ except RuntimeError as error:
 
 # %% [markdown]
 # **Used twice.** The gradient is multiplied in place, and the second use finds it scaled already: a quarter of a
-# quarter. It happens when one loss goes into two terms, or a gradient is looked at before the step. Had we written
-# `dx.mul_(g)`, PyTorch's counter would have noticed; a kernel raises no counter. PyTorch's chunked loss multiplies in
-# place as well, spares itself a copy of both gradients, and refuses a second use in words. Ours makes the copy.
+# quarter. It happens when a graph is kept and gone back through again: for two terms one after the other, or to look at
+# a gradient before the step. Had we written `dx.mul_(g)`, PyTorch's counter would have noticed; a kernel raises no
+# counter. PyTorch's chunked loss multiplies in place as well, spares itself a copy of both gradients, and refuses a
+# second use in words, unless its option `allow_retain_graph` asks for the copy. Ours makes it always.
 #
 # **A factor for each position.** Suppose that positions have weights: a loss mask, importance, a mean over each text.
 # The row's factor can still be put into $dx$, row by row. Into $dW$ it cannot:
@@ -493,9 +495,9 @@ assert relative(best_factor * unweighted[2], right[1]) > 0.1
 
 # %% [markdown]
 # $dW$ is a sum over positions, and out of a sum no term can be taken. Such weights must be known when the chunk is
-# there. Liger-Kernel's `reduction="none"` multiplied by the first position's factor until 2026 (pull request 1298).
-# The package's operation returns a sum and nothing else, so that the question cannot be asked wrongly: a target of
-# -100 is known in time.
+# there. Liger-Kernel's `reduction="none"` multiplied everything by the first position's factor until 2026 (pull request
+# 1298). The package's operation returns a sum and nothing else, so that the question cannot be asked wrongly: a target
+# of -100 is known in time.
 #
 # **A sum in 16 bits.** $dW$ collects as many terms as there are chunks. A bfloat16 has 8 bits, so that a term of less
 # than 1/512 of what is there already is rounded away. We weigh the two ways: terms in bfloat16 both times, the sum in
@@ -589,9 +591,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The whole loss is a straight line: 12 bytes for each logit, three arrays in float32. In chunks the logits' share is
-# a constant, 4 MB, that we chose. What still grows is dashed: the gradient of the head has V rows, and everybody who
-# trains it must hold it. The fused version comes down to it, to twice it at the end: the late factor's copy.
+# The whole loss is a straight line: 12 bytes for each logit, three arrays in float32. In chunks the logits' share is a
+# constant that we chose, 4.2 MB for each array. What still grows is dashed: the gradient of the head has V rows, and
+# everybody who trains it must hold it. In the end the fused version holds it twice, for the late factor's copy.
 # Computing twice, chapter 10's way, still holds three arrays of a chunk instead of one, and in the end three of the
 # head: what is summed, the next chunk's term, and the new sum.
 #
@@ -657,10 +659,11 @@ axes.minorticks_off()
 plt.show()
 
 # %% [markdown]
-# A few hundred rows are enough: some 90 to 180 MB in place of 12.6 GB, at no loss of speed. Fewer rows, and the
-# products wait for the head. Liger-Kernel chooses rows such that a chunk of logits is about as large as $x$; PyTorch
-# has the same rule under the name `aspect_ratio`. The package's default of $2^{24}$ logits was chosen on a CPU; by this
-# count it is too small a chunk for an A100 at this vocabulary. It is a count: nothing here was timed on a GPU.
+# A few hundred rows are enough: 85 to 178 MB of logits in place of 12.6 GB ($dW$ not counted), and by this count at no
+# loss of speed. Fewer rows, and the products wait for the head. Liger-Kernel chooses rows such that a
+# chunk of logits is about as large as $x$; PyTorch has the same rule under the name `aspect_ratio`. The package's
+# $2^{24}$ logits were chosen on a CPU (its C kernels take no more than $2^{21}$, which stay in a cache); by this count
+# they are too small a chunk for an A100 at this vocabulary. It is a count: nothing here was timed on a GPU.
 #
 # ## AdamW: all bytes, no arithmetic
 #
@@ -747,8 +750,8 @@ assert meter.races == []
 print("five steps: PyTorch's AdamW in float64 within 1e-6, 28 bytes a parameter, measured")
 
 # %% [markdown]
-# The step's number and the rate are arguments, not `constexpr`: a constant that changes with every step would compile
-# the kernel anew with every step.
+# What depends on the step's number (`rate`, `unbias2`) is an argument and no `constexpr`: a constant that changes with
+# every step would compile the kernel anew with every step.
 #
 # ## Many tensors, one buffer
 #
@@ -778,7 +781,7 @@ assert one_launch.total.moved == many.total.moved
 print(f"{many.total.launches} launches or {one_launch.total.launches}: the same bits, the same bytes")
 
 # %% [markdown]
-# It saves 290 starts: nothing beside the bytes of 7B, but something for a tiny model. What does care where a tensor
+# For 7B that saves 290 starts: nothing beside its bytes, but something for a tiny model. What does care where a tensor
 # ends is weight decay. Norms have none, so that there are two buffers, or a boundary in one
 # ([exercise 20.3](../exercises/20_3_adamw_in_one_launch.md)).
 #
