@@ -15,13 +15,13 @@
 # [Chapter 17](17_where_the_time_goes.md) found where the time of a LLaMA goes when the matrix products are done:
 # norms, rotations, gates. They compute next to nothing. They wait for memory, and as PyTorch operations they wait
 # several times, since each little step writes its result out for the next one to read in. The remedy is a **fused
-# kernel**: one trip in, all the arithmetic in registers, one trip out.
+# kernel**: one trip in, all the arithmetic in **registers**, the few places right beside it, and one trip out.
 #
 # Triton is a language for such kernels, embedded in Python. You write what *one program* does with *one block* of
 # numbers; the GPU runs thousands of them at once. That is the whole idea, and it fits into sixty lines of NumPy,
 # which is how we begin: with an interpreter of your own. It counts every byte, and it notices when two programs touch
-# one address. Then the real thing, four kernels forward and backward, and at the end they are compiled for four GPUs,
-# none of which has to be in your machine.
+# one address. Then the real thing, four kernels forward and backward, and at the end the package's versions of them
+# are compiled for four GPUs, none of which has to be in your machine.
 
 # %%
 import os
@@ -68,11 +68,12 @@ prediction = {
 # ## The idea: one program, one block
 #
 # Memory is one long row of cells. A program has a number. From it, it computes the addresses of its block, loads the
-# block, computes, stores. Block sizes are powers of two (the hardware deals its threads out evenly) and arrays are
-# not, so the last block hangs over the end; a **mask** says which of its lanes are real.
+# block, computes, stores. The places of a block are its **lanes**. Block sizes are powers of two (the hardware deals
+# its threads out evenly) and arrays are not, so the last block hangs over the end; a **mask** says which of its lanes
+# are real.
 #
-# Nothing else is shared. A program cannot see another's numbers, there is no order among programs, and no way to wait
-# for one. This is what makes it simple, and it is where the mistakes come from.
+# Nothing but memory is shared. A program cannot see another's numbers, there is no order among programs, and no way to
+# wait for one. This is what makes it simple, and it is where the mistakes come from.
 #
 # ## An interpreter in sixty lines
 #
@@ -147,7 +148,8 @@ class BlockMachine:
 
 
 # %% [markdown]
-# The first kernel of every course: add two vectors. Program $p$ takes the lanes $p \cdot B$ to $p \cdot B + B - 1$.
+# The first kernel of every course: add two vectors. Program $p$ takes the elements $p \cdot \mathrm{BLOCK}$ to
+# $(p + 1) \cdot \mathrm{BLOCK} - 1$.
 
 
 # %%
@@ -259,14 +261,15 @@ for kernel, size in ((norm, 16), (norm_in_two_passes, 4), (norm_without_other, 1
 # a cache serves all but the first, and we shall count both ways, *asked for* and *once*. The version in two passes
 # has the same result and reads `x` twice: half as much again, and no test of values would tell. And a forgotten
 # `other` poisons the sum. Triton's own manual leaves such lanes undefined; its compilers of today happen to give 0,
-# and so does its interpreter, so that the fault sleeps until the day a backend decides otherwise. Ours does not let
-# it.
+# and so does its interpreter, so that the fault sleeps until the day a backend decides otherwise. Ours wakes it at
+# once.
 #
 # ## What the memory really moves
 #
-# A GPU's memory does not deliver bytes. It delivers **sectors** of 32, aligned, and the 32 lanes of a warp that load
-# together are served by as many sectors as they touch. Lanes side by side share them; that is called *coalesced*. So
-# besides how many bytes a program asks for, it matters which. From the log:
+# A GPU's memory does not deliver single bytes. It delivers **sectors** of 32, aligned. Threads go in groups of 32,
+# called **warps**; the 32 lanes that a warp loads together are served by as many sectors as they touch. Lanes side by
+# side share them; that is called *coalesced*. So besides how many bytes a program asks for, it matters which. From the
+# log:
 
 
 # %%
@@ -421,10 +424,10 @@ panels[1].text(16.3, few + 1.1, "partial", va="center", fontsize=9.5)
 plt.show()
 
 # %% [markdown]
-# This is the most important table of the chapter. An interpreter runs programs in turn, forwards or backwards, and in
-# turn the faulty kernel is *right*. On a GPU, where programs run at once, almost everything it adds is lost. No test
-# of values can tell the two kernels apart where programs take turns. The log can: two programs touched one address,
-# and one of them wrote.
+# The four lines above the picture are the most important ones of the chapter. An interpreter runs programs in turn,
+# forwards or backwards, and in turn the faulty kernel is *right*. On a GPU, where programs run at once, almost
+# everything it adds is lost. No test of values can tell the two kernels apart where programs take turns. The log can:
+# two programs touched one address, and one of them wrote.
 #
 # There are two ways out. *Atomic* additions, which the memory carries out one by one: right, but in an order that
 # changes from run to run, and float sums hang on their order. Or partial sums: few programs, many rows each, and
@@ -444,11 +447,12 @@ plt.show()
 #
 # Triton's words for what you wrote: `tl.program_id(0)` for `m.program`, `tl.arange` for `np.arange`, `tl.load` and
 # `tl.store` with the same masks. Pointers stand for the first address, and a pointer knows its dtype. Sizes of blocks
-# are compile-time constants, `tl.constexpr`. With the decorator's interpreter the cells below run here; compiled, the
-# same text runs on a GPU.
+# are compile-time constants, `tl.constexpr`. The decorator `@triton.jit` makes a kernel of a function. Here Triton's
+# own interpreter runs it, program by program; compiled, the same text is what a GPU runs.
 #
 # Three habits, each a trap avoided: `.to(tl.float32)` on the line that loads, and back on the line that stores;
-# `.to(tl.int64)` for whatever is multiplied by a row's length; `other=0.0` for what is summed.
+# `.to(tl.int64)` for whatever is multiplied by a row's length; `other=0.0` for what is summed. The forward pass keeps
+# each row's $r$ in `rstd`, for the way back.
 
 # %%
 import triton
@@ -660,9 +664,9 @@ assert not torch.allclose(rope(q, cos, sin), q, atol=0.1)
 #
 # $$ du = dy\; g\, s, \qquad dg = dy\; u\, s\, (1 + g\,(1 - s)) $$
 #
-# PyTorch keeps $g\,s$ from the forward pass for the way back: two bytes written and two read for each number. The
-# kernel keeps nothing. It has $g$ in its registers anyway, and an exponential costs less than four bytes of traffic.
-# No row matters here, so the numbers are one long vector.
+# PyTorch keeps $g\,s$ from the forward pass for the way back: in bfloat16, two bytes written and two read for each
+# number. The kernel keeps nothing. It has $g$ in its registers anyway, and an exponential costs less than four bytes
+# of traffic. Rows do not matter here, so the numbers are one long vector.
 
 
 # %%
@@ -780,8 +784,8 @@ bound = {torch.float32: 2e-6, torch.bfloat16: 8e-3}
 assert all(error < bound[dtype] for (dtype, _, _), error in errors.items())
 
 # %% [markdown]
-# Fused does not mean approximate. In float32 all three lose a rounding or two. In bfloat16 the error is that of the
-# format itself, one part in 256 or less, and the kernels round once where separate operations round at every step.
+# Fused does not mean approximate. In float32 all three lose a rounding or two. In bfloat16 too, and there a rounding
+# is up to one part in 256; the kernels round where they store, separate operations at every step.
 #
 # ## The ledger
 #
@@ -1009,8 +1013,8 @@ assert drift[64, "bfloat16"] < 0.1 < 0.5 < drift[16384, "bfloat16"]
 # %% [markdown]
 # **Thirty-two bits for an address.** `tl.program_id` is a 32-bit integer. Times 4,096 it passes $2^{31}$ at row
 # 524,288, half a million tokens, and turns negative. Liger-Kernel's RMSNorm crashed there (issue 803). No test of
-# ordinary size sees it; the package's tests let a kernel loose on a tensor of that size whose memory is never
-# touched.
+# ordinary size sees it; the package's tests let a kernel loose on a tensor of that size, of whose memory only a few
+# pages are ever touched.
 
 
 # %%
@@ -1103,12 +1107,12 @@ assert ".to(tl.float32)" in refusal
 #
 # ## Compiled for GPUs that are not here
 #
-# Triton's compiler needs no GPU. It asks a driver which one there is, and the package answers with a name. Out comes
-# the machine's text, and with it numbers that decide how a kernel will run, before it ever has:
+# Triton's compiler needs no GPU. It asks a driver which one there is, and in the driver's place the package answers
+# with a name. Out comes the machine's text, and with it numbers that decide how a kernel will run, before it ever has:
 #
 # - **registers** of a thread. A multiprocessor of NVIDIA's has 65,536 for all its threads;
 # - **spills**: values that found no register and go through memory after all. More than none is a mistake;
-# - **shared memory** of a program: at most 163 KiB on an A100, 227 on an H100, 64 on an MI300X;
+# - **shared memory** of a program: at most 163 KiB on an A100, 227 on an H100 or B200, 64 on an MI300X;
 # - the **width** of its accesses. A thread that fetches 16 bytes at once makes full sectors; this is coalescing, read
 #   off the compiled text.
 #
@@ -1137,9 +1141,9 @@ assert not any(row.faults() for row in compiled)
 # %% [markdown]
 # `rms_norm_forward` is here with the addition. Threads and shared memory (in bytes) are those of one program; *wide*
 # are the bytes of a thread's loads that come 16 at a time, *narrow* the others. Nothing spills, nothing is near a
-# limit. With 32 registers a thread, an NVIDIA multiprocessor holds 65,536 / 32 = 2,048 threads, all that an A100 or
-# H100 will take; the backward norm keeps a row of sums in registers besides, and pays with fewer threads. What is
-# narrow is the norm's $r$, one number a row.
+# limit. With 32 registers a thread, as the forward norm has on an H100, a multiprocessor holds 65,536 / 32 = 2,048
+# threads, all that it will take; the backward norm keeps a row of sums in registers besides, and pays with fewer
+# threads. What is narrow is the backward norm's load of $r$, one number a row.
 #
 # And where does the width come from? Triton must *prove* that addresses are neighbours and aligned. One kernel, three
 # pairs of strides:
@@ -1180,15 +1184,15 @@ assert [line.split("loads ")[1] for line in widths.splitlines()] == [
 # LLaMA 1's paper names two such savings (section 2.4): an attention from the xformers library that never stores the
 # scores, which is [chapter 19](19_flash_attention.md), and a backward pass that keeps the expensive activations, the
 # outputs of the linear layers, and computes the others again. Norms and gates are among the others: what
-# `gate_backward` does in registers, they did across a layer. The code that Meta published for its models is the
-# spelled-out one of the table above, PyTorch operation by operation: it is meant to be read.
+# `gate_backward` does in registers, they did across a layer. The code that Meta published for its models is spelled
+# out as in the ledger's last column, PyTorch operation by operation: it is meant to be read.
 #
 # Triton itself comes from Harvard and IBM (Tillet, Kung and Cox, 2019): programs over tiles, with a compiler that
 # places the threads. Kernels for this family followed in the open. Liger-Kernel, from LinkedIn (2024), has RMSNorm,
 # RoPE, SwiGLU and the losses of [chapter 20](20_fused_cross_entropy_and_adamw.md) in Triton; its paper reports a
 # fifth more training throughput and 60% less memory, on average over several models against Hugging Face's code. The
 # addition fused into the norm joined in July 2025 (pull request 812). Its tests need a GPU. Of the faults above, one
-# came to light in a model that did not converge, one in a long run that crashed.
+# came to light in a model that did not converge, one in a crash on very long sequences.
 #
 # ## Your predictions
 
