@@ -433,7 +433,7 @@ for backend in ["eager", *FUSED]:
 
 # %% [markdown]
 # `fullgraph=True` makes a break an error, so those lines are proofs: the whole loss is one graph on every backend.
-# Without the operators' registrations the last ones would not be.
+# Without the operators' fakes and gradients, all but eager's would be errors.
 #
 # ## What the compiler fuses, and what it leaves
 #
@@ -576,10 +576,11 @@ print("launches:", ", ".join(dict.fromkeys(launched)))
 # The fused column's bytes are the least that the operation can move. [Chapter 18](18_first_triton_kernels.md) counts
 # the kernels' own at each load and store: just those, and for the norms' way back some per cent more. Two things keep
 # this table from being a triumph. On a GPU, PyTorch has a fused RMSNorm of its own (pull request 153666), where this
-# count, made on shapes alone, sees it spelled out. And by number of kernels `torch.compile` is no worse than we are: in
-# the backward pass it merges the stream's sums with the norms' gradients, which our operators, closed boxes, do not let
-# it. What the hand-written row has for itself is the loss whose logits never exist, attention's own tiles, sums that
-# are proven, and no wait for a compiler. Which is faster on a GPU we do not know.
+# count, made on shapes alone, sees it spelled out. And by number of kernels `torch.compile` is close: it made 6 and 7
+# for a layer; we launch 10, and the sums around them stay PyTorch's. In the backward pass it merges the stream's sums
+# with the norms' gradients, which our operators, closed boxes, do not let it. What the hand-written row has for itself
+# is the loss whose logits never exist, attention's own tiles, sums that are proven, and no wait for a compiler. Which
+# is faster on a GPU we do not know.
 #
 # ## One loss curve
 #
@@ -621,9 +622,9 @@ for backend, losses in curves.items():
     print(f"{backend}: inside the band at each of {STEPS} steps, last loss {losses[-1]:.4f}")
 
 # %% [markdown]
-# Three programs that share no line of arithmetic for norms, rotations, gates, loss and update give one curve, to
-# within a few units of the seventh digit. And a wrong kernel, what would it do? Five bugs that are easily made. Four of
-# them compute the right outputs: only a gradient is wrong.
+# Three programs that share no line of arithmetic for norms, rotations, attention, gates, loss and update give one
+# curve, to within a few units of the seventh digit. And a wrong kernel, what would it do? Five bugs that are easily
+# made. Four of them compute the right outputs: only a gradient is wrong.
 
 
 # %%
@@ -722,9 +723,10 @@ print(
 )
 
 # %% [markdown]
-# So rounding alone uses up a part of the band, and with time a larger one: training amplifies small differences. **A
-# band must be stated with a number of steps.** "The loss curves match" after 10,000 steps can only mean that they match
-# as well as two twins do. One seed and one small model are behind these figures.
+# So rounding alone uses up a part of the band, and with time more than all of it: training amplifies small differences,
+# and for a loss below 4 nats the band reaches no further than 2 millionths. **A band must be stated with a number of
+# steps.** "The loss curves match" after 10,000 steps can only mean that they match as well as two twins do. One seed
+# and one small model are behind these figures.
 #
 # ## In sixteen bits
 #
@@ -796,15 +798,15 @@ right.legend(fontsize=7, ncol=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
 plt.show()
 
 # %% [markdown]
-# bfloat16 moves the loss by some thousandths of a nat: no harm to training, and hundreds of times the band. In 16 bits
-# the bugs just listed could not be told from rounding. Hence an order of work: **prove a kernel in float32, then train
-# in bfloat16**. (`tests/kernels` proves each kernel in 16 bits too, one call at a time, against the error that the
-# plain version makes in the same format.)
+# bfloat16 moves the loss by a thousandth of a nat or two: nothing that the left panel could show, and hundreds of times
+# the band. In 16 bits the bugs just listed could not be told from rounding. Hence an order of work: **prove a kernel in
+# float32, then train in bfloat16**. (`tests/kernels` proves each kernel in 16 bits too, one call at a time, against the
+# error that the plain version makes in the same format.)
 #
 # ## What was measured, and where
 #
 # *On the machine that ran this page.* A model of four layers, one thread, eager and C in turns, processor time. The
-# interpreter's step is for the small model above: it is no measure of anything but patience.
+# interpreter is left out: its step would measure nothing but patience.
 
 # %% tags=["nbval-ignore-output"]
 LARGER = LlamaConfig(
@@ -859,7 +861,8 @@ print("in the band: an MFU of 5 % to 150 %, and eager takes 0.7 to 3 times as lo
 # *Compiled for four GPUs, run on none.* `minillama kernels report` compiles every kernel for A100, H100, B200 and
 # MI300X and reads what it takes of each; bytes are counted in the interpreter and compared with their formulas
 # ([chapter 18](18_first_triton_kernels.md) does it before your eyes). What it wrote down, for what a training step
-# launches in bfloat16:
+# launches in bfloat16, under the compiler's names of the four, `sm_80`, `sm_90`, `sm_100` and `gfx942` (a norm's rows
+# are those with the addition, RoPE's those of the way back):
 
 # %%
 DATA = next(folder for folder in (Path("../docs/data"), Path("docs/data")) if folder.is_dir())
@@ -885,10 +888,10 @@ assert spilled_bytes == 0
 assert all("backward" in name for name in more)
 
 # %% [markdown]
-# Attention's kernels take most registers and most shared memory: their tiles live there. What moves more than the least
-# are three ways back. The norms' keep partial sums of the weight's gradient (some per cent at LLaMA's sizes;
-# [chapter 18](18_first_triton_kernels.md) has the formula), and attention's two kernels read queries, keys and values
-# twice. None of this is a time.
+# Attention's three large kernels take most registers and most shared memory: their tiles live there. What moves more
+# than the least are three ways back. The norms' keep partial sums of the weight's gradient (some per cent at LLaMA's
+# sizes; [chapter 18](18_first_triton_kernels.md) has the formula), and attention's two kernels read queries, keys and
+# values twice. None of this is a time.
 #
 # *On GPUs.* `make bench-gpu` measures step time, MFU, memory and each kernel's share of the bandwidth, ours beside
 # eager and `torch.compile`, five runs each, and writes a file that this cell reads:
@@ -912,7 +915,7 @@ if not figures:
 # What can be said without a GPU is a bound. Least bytes and FLOPs of each operation are formulas
 # ([chapter 17](17_where_the_time_goes.md)), peak and bandwidth stand on data sheets, and no program is faster than
 # the roof. **This is a prediction, nothing in it was measured**: LLaMA-2-7B, one sequence of 4,096 tokens, bfloat16,
-# perfect kernels, no waiting, and a GPU with more memory than either has.
+# perfect kernels, no waiting, and more memory than the A100 or the H100 has.
 
 
 # %%
@@ -1025,8 +1028,8 @@ for gpus, teraflops in ((8192, 430), (16384, 400), (16384, 380)):
 # paper's (section 3.3, table 4, which gives them as 38 to 43 %; how it counts FLOPs it does not say). A generation of
 # GPUs later the share had not risen: chips that compute faster are harder to feed, as the bars above say.
 #
-# What has changed since: `torch.compile` (2023) made fusing of small operations everybody's default, and PyTorch has
-# taken in fused attention, RMSNorm, AdamW and, in the version used here, `F.linear_cross_entropy`. What is still
+# What has changed since: with `torch.compile` (2023) fusing the small operations takes one line, and PyTorch has taken
+# in fused attention, RMSNorm, AdamW and, in the version used here, `F.linear_cross_entropy`. What is still
 # written by hand is what a compiler does not find: attention, losses, quantised products.
 #
 # ## Your predictions
