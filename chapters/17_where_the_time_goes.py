@@ -191,7 +191,7 @@ print(len(kinds), "kinds;", own.calls["mm"] // 3, "matrix products a step")
 # time goes into attention and into small change: hundreds of multiplications, additions and copies. (The part of a step
 # that is in no operation goes into Python and PyTorch's own bookkeeping.)
 
-# %% tags=["figure", "hide"] alt="Horizontal bars: the twelve operations of PyTorch that took most time in a training step, as shares. Matrix products, mm, are far ahead at about half or more; then the two attention kernels and, each with some per cent, multiplications, the softmax of the loss, additions, copies and the fused optimiser"
+# %% tags=["figure", "hide"] alt="Horizontal bars: the twelve operations of PyTorch that took most time in a training step, as shares. Matrix products, mm, are far ahead at about half or more; behind them the two attention kernels and, each with some per cent, multiplications, the softmax of the loss, additions, concatenations and the fused optimiser"
 figure, axes = plt.subplots(figsize=(8.2, 3.8))
 top = own.seconds.most_common(12)[::-1]
 colour = {"matrix products": "blue", "attention": "green", "everything else": "orange"}
@@ -740,7 +740,7 @@ assert marks["attention"][0] < np.median([marks[name][0] for name in large])
 print(f"{len(small)} small operations, all below 1 FLOP a byte and left of the ridge")
 print(f"{len(large)} products, all above 40; no mark through the roof")
 
-# %% tags=["figure", "hide"] alt="A roofline on logarithmic axes: intensity from 0.05 to 300 FLOPs a byte against GFLOP/s reached. Two slopes, for memory and for the nearest cache, end in one flat top. At the left, below intensity 1, some twenty marks of small operations lie between 1 and 12 GFLOP/s, a hundredth of the peak. At the right, above 50, the products lie near the flat top, and attention at about 35 well below it"
+# %% tags=["figure", "hide"] alt="A roofline on logarithmic axes: intensity from 0.05 to 300 FLOPs a byte against GFLOP/s reached. Two slopes, for memory and for the nearest cache, end in one flat top. At the left, below intensity 1, some twenty marks of small operations lie between 1 and 20 GFLOP/s, a hundredth to a tenth of the peak. At the right, above 50, the products lie near the flat top, and attention at about 35 well below it"
 figure, axes = plt.subplots(figsize=(9.4, 5.2))
 intensities = np.geomspace(0.05, 300, 200)
 for machine, style in ((memory, "-"), (cache, "--")):
@@ -858,7 +858,7 @@ print(f"all operations measured alone add up to {alone / np.mean(steps['eager'])
 assert 1.02 < cap < 3.5
 assert 0.4 < np.median(pairs) < 1.5 * cap
 assert 0.2 < alone / np.mean(steps["eager"]) < 1.3
-print("the gain of the step stays under Amdahl's cap")
+print("the step gains no more than one and a half times the cap, which leaves its attention as it was")
 
 # %% [markdown]
 # The cap is low, and that is the honest news: on this kind of machine a step is mostly products, and if all the rest
@@ -1009,7 +1009,7 @@ for _ in range(5):
     del fresh
 first_run = np.median(ratios)
 assert first_run > 1.2
-print("filling 64 MB for the first time takes longer than the second time")
+print("filling 64 MiB for the first time takes longer than the second time")
 
 # %% [markdown]
 # How much longer, the last cell of this section says. On a GPU the same mistake is larger, since a first call

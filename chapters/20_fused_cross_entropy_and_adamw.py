@@ -647,7 +647,7 @@ print(
 )
 assert intensity(default) < ridges["A100"] < intensity(512)
 
-# %% tags=["figure", "hide"] alt="FLOPs per byte of a chunk against its rows, 16 to 8,192, both axes logarithmic: a curve that rises with slope one from 8 and bends towards 1,300. Two horizontal lines mark the A100's ridge at 153, crossed near 340 rows, and the H100's at 295, crossed near 690"
+# %% tags=["figure", "hide"] alt="FLOPs per byte of a chunk against its rows, 16 to 8,192, both axes logarithmic: a curve that rises with slope one from 8 and bends towards 1,300. Two horizontal lines mark the A100's ridge at 153, crossed near 330 rows, and the H100's at 295, crossed near 690"
 figure, axes = plt.subplots(figsize=(7.6, 3.6))
 axes.loglog(sizes, [intensity(n) for n in sizes], "o-", color=COLORS["blue"])
 for (name, ridge), colour in zip(ridges.items(), ("green", "orange"), strict=True):
@@ -869,7 +869,6 @@ for (question, guess), answer in zip(prediction.items(), answers, strict=True):
 # - [20.1](../exercises/20_1_loss_in_two_passes.md) A row's loss in two passes
 # - [20.2](../exercises/20_2_loss_with_weights.md) A loss in chunks, with a weight for each position
 # - [20.3](../exercises/20_3_adamw_in_one_launch.md) AdamW in one launch, with clipping and two kinds of decay
-# - [20.4](../exercises/20_4_bytes_of_a_fusion.md) The bytes of a fusion
 #
 # ## What you can now do
 #

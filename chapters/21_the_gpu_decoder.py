@@ -715,11 +715,11 @@ print(f"largest of all backends in {STEPS} steps: {largest:.1e}; the band: {band
 
 # %%
 twin_in_band = (spread["a twin"][:STEPS] / band[:STEPS]).max()
-assert 0.02 < twin_in_band < 1
+assert 0.05 < twin_in_band < 1
 assert all(distance[100:].max() > 2 * distance[:STEPS].max() for distance in spread.values())
 assert largest < band[:STEPS].max()
 print(
-    f"the twin stays inside for {STEPS} steps, and not far inside; by step {LONG} both have drifted further"
+    f"in {STEPS} steps the twin uses a twentieth of the band at least, and not all; by step {LONG} it is farther"
 )
 
 # %% [markdown]
@@ -764,7 +764,7 @@ print("bugs within 0.005 nats for as long:", *hidden, sep="\n   ")
 # %% [markdown]
 # All of it in one picture:
 
-# %% tags=["figure", "hide"] alt="Two panels over steps 1 to 16. Left, the loss on linear axes falls from 6.4 to 3.55 nats; the curves lie on one another, and only the bug of the fixed scale wanders up to 0.3 above. Right, distance from float64 on a logarithmic axis: eager, cpp and triton-interpret stay at or below one millionth, inside a grey band that reaches to 4 then 2 millionths; the head's bug starts among them and leaves the band at step seven; eps outside the root lies at one ten-thousandth, two more bugs between a thousandth and a few hundredths among the bfloat16 curves, and the fixed scale above a tenth"
+# %% tags=["figure", "hide"] alt="Two panels over steps 1 to 16. Left, the loss on linear axes falls from 6.4 to 3.55 nats; the curves lie on one another, and only the bug of the fixed scale wanders up to 0.3 above. Right, distance from float64 on a logarithmic axis: eager, cpp and triton-interpret stay at or below one millionth, inside a grey band that reaches to 4 then 2 millionths; the head's bug starts among them, leaves the band at step seven, comes back and leaves again; eps outside the root lies mostly near one ten-thousandth, two more bugs mostly between a thousandth and a few hundredths among the bfloat16 curves, and the fixed scale around a tenth"
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.8, 4.6), width_ratios=(1, 1.7))
 at = np.arange(1, STEPS + 1)
 left.plot(at, exact[:STEPS], color=COLORS["blue"], lw=5, alpha=0.3)
