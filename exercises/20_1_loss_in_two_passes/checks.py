@@ -6,7 +6,7 @@ import numpy as np
 
 from minillama.book.exercises import Hole
 
-PASS = "One pass over a row"
+PASS = "Two passes over a row"
 DIGITS = "Digits that go missing"
 TRITON = "The same in Triton"
 

@@ -8,7 +8,7 @@ import numpy as np
 from minillama.book.exercises import Hole
 
 CHUNKS = "Logits that never exist"
-LATE = "Three things that arrive too late"
+LATE = "Three traps of an early gradient"
 MATHEMATICS = "The mathematics"
 
 
