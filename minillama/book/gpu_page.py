@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from ..kernels.gpu_figures import CONTESTANTS, GpuFigures, load
+from .markers import between
 from .notebooks import ROOT
 
 BEGIN, END = "<!-- begin: the figures -->\n", "<!-- end -->\n"
@@ -33,12 +34,8 @@ def with_figures(page: str, figures: Sequence[GpuFigures]) -> str:
     >>> "Nobody has measured" in with_figures(BEGIN + END, [])
     True
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"docs/gpu.md lacks a marker: {BEGIN.strip()!r} or {END.strip()!r}")
     parts = [f"### {one.device}\n\n{tables(one)}" for one in figures] or [NONE]
-    return f"{before}{begin}\n{chr(10).join(parts)}\n{end}{after}"
+    return between(page, BEGIN, END, "\n" + "\n".join(parts) + "\n")
 
 
 def tables(figures: GpuFigures) -> str:

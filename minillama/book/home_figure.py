@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .cells import write_whole
+from .markers import between
 from .notebooks import ROOT
 from .plotting import COLORS, use_style
 
@@ -115,8 +116,7 @@ def main(run: Path, docs: Path = ROOT / "docs") -> None:
     losses = [entry["loss"] for entry in log if "lr" in entry]
     write_whole(docs / "assets" / "tour.png", picture(losses, result["floor"]))
     figure = curve(losses, result["floor"], result["validity"], result["seconds"])
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    write_whole(page, f"{before}{BEGIN}{figure}{END}{rest.partition(END)[2]}".encode())
+    write_whole(page, between(page.read_text(encoding="utf-8"), BEGIN, END, figure).encode())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The tables of the site's page on kernels, from the report that was saved.
 
     minillama kernels report --liger --output docs/data/kernels.json
-    python -m minillama.book.kernels_page
+    python -m minillama.book.pages
 
-writes them between the markers in docs/kernels.md; a test compares the page with the file.
+The second writes them between the markers in docs/kernels.md; a test compares the page with the file.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..kernels.report import HEADS, beside
+from .markers import between
 from .notebooks import ROOT
 
 PAGE, DATA = ROOT / "docs" / "kernels.md", ROOT / "docs" / "data" / "kernels.json"
 
 
+def kernels_page() -> str:
+    """Return `docs/kernels.md` with the tables of the saved report."""
+    return with_tables(PAGE.read_text(encoding="utf-8"), json.loads(DATA.read_text(encoding="utf-8")))
+
+
 def with_tables(page: str, found: dict[str, Any]) -> str:
     """Return the page with each table written anew between its markers."""
     for name, table in (("resources", resources(found)), ("bytes", moved(found)), ("liger", liger(found))):
-        begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n"
-        head, rest = page.split(begin)
-        page = head + begin + "\n" + table + "\n" + end + rest.split(end)[1]
+        page = between(page, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", f"\n{table}\n")
     return page
 
 
@@ -61,13 +65,3 @@ def liger(found: dict[str, Any]) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def main() -> None:
-    """Write the tables of the page."""
-    found = json.loads(DATA.read_text(encoding="utf-8"))
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

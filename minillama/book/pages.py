@@ -4,8 +4,8 @@
 
 writes `docs/chapters/` and `docs/exercises/` (both ignored by git) from the executed notebooks, the table of
 contents and the exercises' folders, `docs/departures.md` from the boxes in the chapters, the tables of
-`docs/gpu.md` from the files in `docs/data/gpu/`, KaTeX's style and fonts into `docs/vendor/`, and the
-navigation between two markers in mkdocs.yml. Nothing is executed here:
+`docs/gpu.md` and `docs/kernels.md` from the files in `docs/data/`, KaTeX's style and fonts into
+`docs/vendor/`, and the navigation between two markers in mkdocs.yml. Nothing is executed here:
 `minillama.book.pairing` has done that.
 
 Left out: any plugin. MkDocs and Zensical build the same Markdown.
@@ -28,6 +28,8 @@ from .departures import departures_page, read_departures
 from .exercise_pages import exercise_list_page, exercise_page
 from .exercises import Exercise, all_exercises
 from .gpu_page import gpu_page
+from .kernels_page import kernels_page
+from .markers import between
 from .mathematics import copy_styles
 from .notebooks import CHAPTERS, ROOT, ChapterError, read_built
 
@@ -59,6 +61,7 @@ def write_pages(docs: Path = ROOT / "docs", config: Path = ROOT / "mkdocs.yml") 
         pages[Path("exercises") / f"{exercise.slug}.md"] = exercise_page(exercise, titles[exercise.chapter])
     pages[Path("departures.md")] = departures_page(read_departures())
     pages[Path("gpu.md")] = gpu_page()
+    pages[Path("kernels.md")] = kernels_page()
     planned = [slug for slug, chapter in titles.items() if not chapter.written]
     files |= {
         path: (without_links_to(planned, text).rstrip() + "\n").encode() for path, text in pages.items()
@@ -170,10 +173,6 @@ def with_navigation(config: str, parts: Sequence[Part], exercises: Sequence[Exer
     ValueError
         If a marker is missing.
     """
-    before, begin, rest = config.partition(NAV_BEGIN)
-    _, end, after = rest.partition(NAV_END)
-    if not begin or not end:
-        raise ValueError(f"mkdocs.yml lacks a marker: {NAV_BEGIN.strip()!r} or {NAV_END.strip()!r}")
     lines = ["  - Book:", "      - chapters/index.md"]
     for part in parts:
         lines += [f'      - "{part.name}: {part.title}":', f"          - chapters/{part.page}"]
@@ -186,7 +185,7 @@ def with_navigation(config: str, parts: Sequence[Part], exercises: Sequence[Exer
     for slug, group in groupby(exercises, key=lambda one: one.chapter):
         lines.append(f'      - "Chapter {slug[:2]}":')
         lines += [f'          - "{one.id} {one.title}": exercises/{one.slug}.md' for one in group]
-    return before + begin + "\n".join(lines) + "\n" + end + after
+    return between(config, NAV_BEGIN, NAV_END, "\n".join(lines) + "\n")
 
 
 def _chapter_entry(chapter: Chapter, exercises: Sequence[Exercise]) -> str:

@@ -1,7 +1,7 @@
 """The C kernels beside eager PyTorch, and PyTorch's own way where there is another; forward and back.
 
-In turns, so that all meet the same weather. Attention and decoding over pages are left out: the C backend may
-leave them to PyTorch. What the GPU kernels take stands beside Liger-Kernel's without being run.
+In turns, so that all meet the same weather. Decoding over pages is left out: the C backend leaves it to
+PyTorch. What the GPU kernels take stands beside Liger-Kernel's without being run.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _operations(backend: str) -> dict[str, Run]:
     from ...kernels.eager import INT4_BLOCK
 
     kernels.use(backend)
-    q, k = _draw(1, N, H, D).transpose(1, 2), _draw(1, N, K, D).transpose(1, 2)
+    q, k, v = (_draw(1, N, heads, D).transpose(1, 2) for heads in (H, K, K))
     angles = torch.linspace(0, 6, N * D // 2).view(N, D // 2)
     int8, int4 = torch.ones(4 * C, C, dtype=torch.int8), torch.ones(4 * C, C // 2, dtype=torch.uint8)
     row, scales = torch.ones(1, C), torch.ones(4 * C)
@@ -99,6 +99,7 @@ def _operations(backend: str) -> dict[str, Run]:
         "rms_norm": _there_and_back(ops.rms_norm, _draw(N, C), _draw(C), EPS),
         "add_rms_norm": _there_and_back(ops.add_rms_norm, _draw(N, C), _draw(N, C), _draw(C), EPS),
         "rope": _there_and_back(ops.rope, q, k, angles.cos(), angles.sin()),
+        "attention": _there_and_back(ops.attention, q, k, v),
         "swiglu": _there_and_back(ops.swiglu, _draw(N, F), _draw(N, F)),
         "cross_entropy": _there_and_back(ops.cross_entropy, _draw(N, V), _targets()),
         "linear_cross_entropy": _there_and_back(

@@ -35,6 +35,9 @@ class Raw(Protocol):
 
     "rows" are the N vectors of a tensor whose leading axes were folded into one; `acc` is float32, or float64
     for float64 inputs. Inputs may have any strides on leading axes, and 1 on the last.
+
+    What a module lacks is eager's work. It may also have ``attends(q) -> bool``, by which it leaves attention
+    that eager does better to eager, and ``LOGITS_AT_ONCE``, a smaller chunk of the loss than eager's.
     """
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:

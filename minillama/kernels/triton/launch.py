@@ -4,7 +4,8 @@
 
 runs ``kernel[grid](*arguments, **constants)``. Inside `recorded()` nothing runs: the launches are collected,
 with what they were given. Raw functions called there with tensors of the device "meta", which have shapes
-and no data, say what would be compiled for these shapes: the report compiles just what the model launches.
+and no data, say what would be started for these shapes. (`kernels.compiled` listens one door further in, so
+as to hear another library's launches too.)
 """
 
 from __future__ import annotations
